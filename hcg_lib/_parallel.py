@@ -1,0 +1,36 @@
+"""Threads for compiled kernels: they release the interpreter, so a plain thread pool is enough."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+def thread_count() -> int:
+    """Return how many threads to use: the cores this process may run on, capped by OMP_NUM_THREADS.
+
+    >>> thread_count() >= 1
+    True
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cap = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores, int(cap) if cap.isdigit() else cores))
+
+
+def map_slices(function: Callable[[slice], Result], size: int, least: int = 1 << 14) -> list[Result]:
+    """Apply `function` to contiguous slices of range(size), one a thread, and return the results in order.
+
+    >>> map_slices(lambda part: part.stop - part.start, 10)
+    [10]
+    """
+    parts = max(1, min(thread_count(), size // least))
+    edges = [size * i // parts for i in range(parts + 1)]
+    slices = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    if parts == 1:
+        return [function(slices[0])]
+    with ThreadPoolExecutor(parts) as pool:
+        return list(pool.map(function, slices))
