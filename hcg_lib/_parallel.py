@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 Result = TypeVar("Result")
@@ -29,7 +30,7 @@ def map_slices(function: Callable[[slice], Result], size: int, least: int = 1 <<
     """
     parts = max(1, min(thread_count(), size // least))
     edges = [size * i // parts for i in range(parts + 1)]
-    slices = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    slices = [slice(a, b) for a, b in pairwise(edges)]
     if parts == 1:
         return [function(slices[0])]
     with ThreadPoolExecutor(parts) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -18,9 +19,10 @@ def check_integer(name: str, value: Any, low: int, high: int | None = None) -> i
     allowed = f"an integer >= {low}" if high is None else f"an integer from {low} to {high}"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be {allowed}, got {value!r}")
+    value = int(value)
     if value < low or (high is not None and value > high):
-        raise ValueError(f"{name} must be {allowed}, got {int(value)}")
-    return int(value)
+        raise ValueError(f"{name} must be {allowed}, got {value}")
+    return value
 
 
 def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf, strict: bool = False) -> float:
@@ -30,7 +32,7 @@ def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf
     0.5
     """
     bounds = f"({low:g}, {high:g})" if strict else f"[{low:g}, {high:g}]"
-    good = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     good = good and (low < value < high if strict else low <= value <= high)
     if not good:
         raise ValueError(f"{name} must be a finite number in {bounds}, got {value!r}")

@@ -20,13 +20,19 @@ import numpy as np
 from hcg_lib import _kernels
 from hcg_lib._parallel import map_slices
 from hcg_lib._random import INT64, distinct_integers, generator
-from hcg_lib._validate import check_integer, check_real, check_symbols
-from hcg_lib.rules import build_trie, check_probabilities, check_rules, draw_rules, symbol_dtype, zipf
+from hcg_lib._subtrees import Subtrees, sample_distinct, sample_uniform, sample_weighted
+from hcg_lib._validate import check_integer, check_symbols
+from hcg_lib.rules import (
+    build_trie,
+    check_length,
+    check_probabilities,
+    check_rules,
+    draw_rules,
+    symbol_dtype,
+    zipf_probabilities,
+)
 
 Array = np.ndarray
-TABLE_BYTES = 1 << 15  # subtrees listed in full stay in the first-level cache
-LONGEST = 1 << 20  # tokens in a string
-BATCH = 1 << 16  # strings held at once where memory grows with m
 
 
 class RandomHierarchyModel:
@@ -60,8 +66,7 @@ class RandomHierarchyModel:
         self.rules = check_rules(rules)
         self.v, self.m, self.s = self.rules[0].shape
         self.L = len(self.rules)
-        if self.s**self.L > LONGEST:
-            raise ValueError(f"L must keep s**L <= {LONGEST} tokens, got L={self.L} with s={self.s}")
+        check_length(self.s, self.L)
         self.probabilities = (
             None if probabilities is None else check_probabilities(probabilities, self.L, self.v, self.m)
         )
@@ -87,26 +92,19 @@ class RandomHierarchyModel:
         RandomHierarchyModel(v=16, m=4, s=2, L=3)
         """
         v, s = check_integer("v", v, 2), check_integer("s", s, 2)
-        L = check_integer("L", L, 1, max(1, LONGEST.bit_length()))
+        L = check_integer("L", L, 1)
         m = check_integer("m", m, 1, v ** (s - 1))
-        if s**L > LONGEST:
-            raise ValueError(f"L must keep s**L <= {LONGEST} tokens, got L={L} with s={s}")
-        exponents = np.broadcast_to(np.asarray(zipf_exponent, float), (L,)) if np.ndim(zipf_exponent) == 0 else None
-        if exponents is None:
-            exponents = np.asarray(zipf_exponent, float)
-            if exponents.shape != (L,):
-                raise ValueError(f"zipf_exponent must be a number or one a level ({L}), got {zipf_exponent!r}")
-        for exponent in exponents:
-            check_real("zipf_exponent", float(exponent), 0)
+        check_length(s, L)
+        probabilities = zipf_probabilities(m, L, zipf_exponent)
         rng = generator(seed)
         rules = [draw_rules(v, m, s, rng) for _ in range(L)]
-        return cls(rules, [zipf(m, a) for a in exponents] if exponents.any() else None)
+        return cls(rules, probabilities)
 
     def __repr__(self) -> str:
         weighted = "" if self.probabilities is None else ", probabilities=…"
         return f"RandomHierarchyModel(v={self.v}, m={self.m}, s={self.s}, L={self.L}{weighted})"
 
-    # ---- counting -------------------------------------------------------------------------------------------
+    # ---- counting
 
     @property
     def d(self) -> int:
@@ -126,11 +124,7 @@ class RandomHierarchyModel:
     @cached_property
     def n_strings(self) -> int:
         """Number of grammatical strings, an exact integer."""
-        return self.v * self.subtree_strings(self.L)
-
-    def subtree_strings(self, level: int) -> int:
-        """Number of strings below one symbol of `level`: m**((s**level - 1)/(s - 1)), an exact integer."""
-        return self.m ** ((self.s**level - 1) // (self.s - 1))
+        return self.v * self._subtrees.size(self.L)
 
     def entropy(self) -> float:
         """Entropy of a string in nats: log v plus the entropies of the rule choices, exact.
@@ -142,13 +136,19 @@ class RandomHierarchyModel:
         symbol = np.full(self.v, 1 / self.v)  # frequency of a level's symbols, averaged over its nodes
         total = np.log(self.v)
         for level in range(self.L, 0, -1):
-            p = self._level_probabilities(level)
+            p = self.level_probabilities(level)
             total -= self.s ** (self.L - level) * symbol @ (p * np.log(p)).sum(1)
             weight = np.repeat((symbol[:, None] * p).ravel(), self.s) / self.s
             symbol = np.bincount(self.rules[level - 1].ravel(), weights=weight, minlength=self.v)
         return float(total)
 
-    # ---- sampling -------------------------------------------------------------------------------------------
+    def level_probabilities(self, level: int) -> Array:
+        """Return the rule probabilities of level `level` = 1 … L: (v, m)."""
+        if self.probabilities is None:
+            return np.full((self.v, self.m), 1 / self.m)
+        return self.probabilities[level - 1]
+
+    # ---- sampling
 
     def sample(self, P: int, seed: Any, unique: bool = False) -> Array:
         """Draw P strings; `unique=True` draws without replacement.
@@ -163,13 +163,15 @@ class RandomHierarchyModel:
             If `unique` and P exceeds the number of strings.
         """
         P, rng = check_integer("P", P, 0), generator(seed)
+        if not unique and self.probabilities is None:
+            return sample_uniform(self._subtrees, P, rng)
         if not unique:
-            return self._sample(P, rng)
-        if P > self.n_strings:
+            return sample_weighted(self, P, rng)
+        if self.n_strings < P:
             raise ValueError(f"P must be at most the {self.n_strings} distinct strings when unique=True, got {P}")
         if self.probabilities is None and self.n_strings < INT64:
-            return self._expand_index(distinct_integers(self.n_strings, P, rng))
-        return self._sample_unique(P, rng)
+            return self._subtrees.unrank(distinct_integers(self.n_strings, P, rng))
+        return sample_distinct(self, P, rng)
 
     def sample_batches(self, P: int, seed: Any, batch: int = 1 << 18) -> Iterator[Array]:
         """Yield P strings drawn with replacement, in batches: a stream of any length in bounded memory.
@@ -179,45 +181,7 @@ class RandomHierarchyModel:
         [4, 4, 2]
         """
         P, batch, rng = check_integer("P", P, 0), check_integer("batch", batch, 1), generator(seed)
-        return (self._sample(min(batch, P - start), rng) for start in range(0, P, batch))
-
-    def _sample(self, P: int, rng: np.random.Generator) -> Array:
-        if self.probabilities is None:
-            return self._sample_uniform(P, rng)
-        parts = [self._sample_weighted(min(BATCH, P - start), rng) for start in range(0, P, BATCH)]
-        return np.concatenate([np.empty((0, self.d), self.dtype), *parts])
-
-    def _sample_uniform(self, P: int, rng: np.random.Generator) -> Array:
-        """Draw the deepest level whose subtrees one word can count, then one subtree index a node."""
-        top = self._word_level
-        if top == self.L:
-            return self._expand_index(rng.integers(self.n_strings, size=P))
-        symbol = rng.integers(self.v, size=(P, 1))
-        for level in range(self.L, top, -1):
-            choice = rng.integers(self.m, size=symbol.shape)
-            symbol = self.rules[level - 1][symbol, choice].reshape(P, -1)
-        index = rng.integers(self.subtree_strings(top), size=symbol.size)
-        return self._expand(symbol.ravel(), index, top).reshape(P, self.d)
-
-    def _sample_weighted(self, P: int, rng: np.random.Generator) -> Array:
-        symbol = rng.integers(self.v, size=(P, 1))
-        for level in range(self.L, 0, -1):
-            edges = np.cumsum(self._level_probabilities(level), axis=1)[:, :-1]
-            choice = (rng.random(symbol.shape)[..., None] >= edges[symbol]).sum(-1)
-            symbol = self.rules[level - 1][symbol, choice].reshape(P, -1)
-        return symbol.astype(self.dtype, copy=False)
-
-    def _sample_unique(self, P: int, rng: np.random.Generator) -> Array:
-        """Draw strings one after another, each among those not drawn yet."""
-        if self.n_strings <= 1 << 20:  # few enough to list: the P largest of log p + Gumbel noise
-            everything = self.unrank(np.arange(self.n_strings))
-            key = self.log_probability(everything) + rng.gumbel(size=self.n_strings)
-            return everything[np.argsort(-key)[:P]]
-        drawn = np.empty((0, self.d), self.dtype)
-        while len(drawn) < P:  # a repeat is rejected, in order of appearance
-            drawn = np.concatenate([drawn, self._sample(P - len(drawn), rng)])
-            drawn = drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])]
-        return drawn
+        return (self.sample(min(batch, P - start), rng) for start in range(0, P, batch))
 
     # ---- index <-> string -----------------------------------------------------------------------------------
 
@@ -230,21 +194,10 @@ class RandomHierarchyModel:
         number = np.asarray(index)
         if number.ndim != 1 or number.dtype.kind not in "iuO":
             raise ValueError(f"index must be a list of integers, got shape {number.shape}, dtype {number.dtype}")
-        if number.size and not (0 <= number.min() and number.max() < self.n_strings):
+        if number.size and not (number.min() >= 0 and number.max() < self.n_strings):
             bad = number.min() if number.min() < 0 else number.max()
             raise ValueError(f"index must hold integers from 0 to n_strings - 1 = {self.n_strings - 1}, got {bad}")
-        if self.n_strings < INT64:
-            return self._expand_index(number.astype(np.int64))
-        size = self.subtree_strings(self.L)
-        symbol, rest = (number.astype(object)[:, None] // size).astype(np.int64), number.astype(object)[:, None] % size
-        for level in range(self.L, 0, -1):
-            size = self.subtree_strings(level - 1)
-            digits = np.empty((*rest.shape, self.s), object)
-            for j in range(self.s - 1, -1, -1):
-                rest, digits[..., j] = rest // size, rest % size
-            symbol = self.rules[level - 1][symbol, rest.astype(np.int64)].reshape(len(number), -1)
-            rest = digits.reshape(len(number), -1)
-        return symbol
+        return self._subtrees.unrank(number)
 
     def rank(self, x: Array) -> Array:
         """Return the number of every string, the inverse of `unrank`: int64 (P,), Python integers beyond 2**63.
@@ -257,16 +210,7 @@ class RandomHierarchyModel:
         rules = self._read_rules(x)
         if (rules[-1] < 0).any():
             raise ValueError(f"x must hold grammatical strings, got string {int(np.argmax(rules[-1] < 0))} that is not")
-        kind = np.dtype(np.int64) if self.n_strings < INT64 else np.dtype(object)
-        below = np.zeros((len(x), self.d), kind)
-        for level, rule in enumerate(rules, start=1):
-            size = self.subtree_strings(level - 1)
-            number = (rule % self.m).astype(kind)
-            for j in range(self.s):
-                number = number * size + below[:, j :: self.s]
-            below = number
-        root = (rules[-1] // self.m).astype(kind)
-        return (root * self.subtree_strings(self.L) + below)[:, 0]
+        return self._subtrees.rank(rules)
 
     def log_probability(self, x: Array) -> Array:
         """Return the exact log-probability of every string in nats, -inf where it is not grammatical: (P,)."""
@@ -274,10 +218,10 @@ class RandomHierarchyModel:
         valid = rules[-1][:, 0] >= 0
         total = np.full(len(valid), -np.log(self.v))
         for level, rule in enumerate(rules, start=1):
-            total += np.log(self._level_probabilities(level)).ravel()[rule].sum(1)
+            total += np.log(self.level_probabilities(level)).ravel()[rule].sum(1)
         return np.where(valid, total, -np.inf)
 
-    # ---- parsing --------------------------------------------------------------------------------------------
+    # ---- parsing
 
     def parse(self, x: Array) -> list[Array]:
         """Read strings bottom-up: L+1 arrays, level l of shape (P, s**(L-l)), -1 where nothing parses.
@@ -346,12 +290,7 @@ class RandomHierarchyModel:
         valid, complete = self.count_valid(x).T
         return np.divide(valid, complete, out=np.full(self.L, np.nan), where=complete > 0)
 
-    # ---- tables ---------------------------------------------------------------------------------------------
-
-    def _level_probabilities(self, level: int) -> Array:
-        if self.probabilities is None:
-            return np.full((self.v, self.m), 1 / self.m)
-        return self.probabilities[level - 1]
+    # ---- tables
 
     def _strings(self, x: Array) -> Array:
         return np.ascontiguousarray(check_symbols("x", x, self.v, self.d)).astype(self.dtype, copy=False)
@@ -377,36 +316,5 @@ class RandomHierarchyModel:
         return np.repeat(np.arange(self.v), self.m)
 
     @cached_property
-    def _word_level(self) -> int:
-        """The highest level whose strings, over all v symbols, one signed word can count."""
-        return max(k for k in range(self.L + 1) if self.v * self.subtree_strings(k) < INT64)
-
-    @cached_property
-    def _table(self) -> tuple[int, Array]:
-        """The highest level whose subtrees fit TABLE_BYTES, and all of them: (v, strings, s**level)."""
-        level, table = 0, np.arange(self.v, dtype=self.dtype).reshape(self.v, 1, 1)
-        while level < self._word_level:
-            size = table.shape[1]
-            if self.v * self.m * size**self.s * self.s ** (level + 1) * self.dtype.itemsize > TABLE_BYTES:
-                break
-            child = np.arange(size**self.s)[:, None] // size ** np.arange(self.s - 1, -1, -1) % size
-            rules = self.rules[level][:, :, None, :]  # (v, m, 1, s) against children (size**s, s)
-            table = table[rules, child].reshape(self.v, self.m * size**self.s, -1)
-            level += 1
-        return level, np.ascontiguousarray(table)
-
-    def _expand(self, symbol: Array, index: Array, level: int) -> Array:
-        table_level, table = self._table
-        sizes = np.array([self.subtree_strings(k) for k in range(level + 1)], np.int64)
-        rules = np.stack(self.rules)
-        out = np.empty((len(symbol), self.s**level), self.dtype)
-
-        def work(part: slice) -> None:
-            _kernels.expand(symbol[part], index[part], level, sizes, rules, table, table_level, out[part])
-
-        map_slices(work, len(symbol))
-        return out
-
-    def _expand_index(self, index: Array) -> Array:
-        root, rest = np.divmod(index, self.subtree_strings(self.L))
-        return self._expand(root, rest, self.L)
+    def _subtrees(self) -> Subtrees:
+        return Subtrees(self.rules)

@@ -12,8 +12,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from hcg_lib._random import INT64, distinct_integers
+from hcg_lib._validate import check_real
 
 Array = np.ndarray
+
+
+LONGEST = 1 << 20  # tokens in a string
+
+
+def check_length(s: int, L: int) -> None:
+    """Raise a ValueError if strings of s**L tokens would be longer than the library handles."""
+    if L * np.log2(s) > np.log2(LONGEST):
+        raise ValueError(f"L must keep s**L <= {LONGEST} tokens, got L={L} with s={s}")
 
 
 def symbol_dtype(v: int) -> np.dtype:
@@ -122,14 +132,19 @@ def check_probabilities(probabilities: Sequence[Array], L: int, v: int, m: int) 
     return tuple(checked)
 
 
-def zipf(m: int, exponent: float) -> Array:
-    r"""Return Zipf weights $p_r \propto (r+1)^{-\text{exponent}}$ over m rules; exponent 0 is uniform.
+def zipf_probabilities(m: int, L: int, exponent: float | Sequence[float]) -> list[Array] | None:
+    r"""Return L arrays (m,) of Zipf weights $p_r \propto (r+1)^{-a}$, one exponent a for all levels or one a level.
 
-    >>> zipf(2, 1.0).round(3)
+    None stands for uniform rules, when every exponent is zero.
+
+    >>> zipf_probabilities(2, 1, 1.0)[0].round(3)
     array([0.667, 0.333])
     """
-    weight = np.arange(1, m + 1) ** -float(exponent)
-    return weight / weight.sum()
+    exponents = np.full(L, exponent, float) if np.ndim(exponent) == 0 else np.asarray(exponent, float)
+    if exponents.shape != (L,):
+        raise ValueError(f"zipf_exponent must be a number or one a level ({L}), got {exponent!r}")
+    weights = [np.arange(1, m + 1) ** -check_real("zipf_exponent", a, 0) for a in exponents.tolist()]
+    return [weight / weight.sum() for weight in weights] if exponents.any() else None
 
 
 def build_trie(level: Array) -> Array:
