@@ -31,8 +31,10 @@ import jupytext
 import nbformat
 import papermill
 import yaml
+from jupyter_core.paths import jupyter_runtime_dir
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -72,9 +74,7 @@ def plan(chapter: str, profile: str, overrides: Mapping[str, Scalar], target: Pa
     """The run of a chapter, with every name and type checked before anything is executed."""
     known = profiles()
     if chapter not in known:
-        raise ChapterError(
-            f"no chapter {chapter!r} in book/profiles.yml; there are: {', '.join(sorted(known))}"
-        )
+        raise ChapterError(f"no chapter {chapter!r} in book/profiles.yml; there are: {', '.join(sorted(known))}")
     if profile not in known[chapter]:
         raise ChapterError(f"{chapter}: no profile {profile!r}; there are: {', '.join(known[chapter])}")
     if not (BOOK / f"{chapter}.md").exists():
@@ -140,9 +140,7 @@ def set_parameters(notebook: NotebookNode, parameters: Mapping[str, Scalar]) -> 
         where = assignments(cell.source)[name]
         lines = cell.source.encode().splitlines(keepends=True)
         line = lines[where.lineno - 1]
-        lines[where.lineno - 1] = (
-            line[: where.col_offset] + repr(value).encode() + line[where.end_col_offset :]
-        )
+        lines[where.lineno - 1] = line[: where.col_offset] + repr(value).encode() + line[where.end_col_offset :]
         cell.source = b"".join(lines).decode()
 
 
@@ -189,9 +187,7 @@ def stored(target: Path) -> NotebookNode | None:
 
 def is_fresh(run: Run) -> bool:
     old = stored(run.target)
-    return old is not None and old.metadata.get("hcg", {}).get("fingerprint") == fingerprint(
-        run, read(run.source)
-    )
+    return old is not None and old.metadata.get("hcg", {}).get("fingerprint") == fingerprint(run, read(run.source))
 
 
 # --- execution --------------------------------------------------------------------------------------------
@@ -229,6 +225,7 @@ def execute(run: Run) -> NotebookNode:
             kernel_name="python3",
             progress_bar=False,
             cwd=str(BOOK),
+            config=kernel_config(),
             start_timeout=180,
             execution_timeout=3600,
         )
@@ -243,6 +240,12 @@ def execute(run: Run) -> NotebookNode:
     write(notebook, run.target)
     partial.unlink(missing_ok=True)
     return notebook
+
+
+def kernel_config() -> Config:
+    """Talk to the kernel through a socket file where paths are short enough for one: no ports, no races."""
+    short = os.name == "posix" and len(jupyter_runtime_dir()) < 50
+    return Config({"KernelManager": {"transport": "ipc" if short else "tcp"}})
 
 
 def clean(notebook: NotebookNode) -> None:
@@ -379,9 +382,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if overrides and options.output is None:
             raise ChapterError("--parameter needs --output: notebooks beside the text are the published ones")
         if options.output and options.output.suffix == ".ipynb" and len(names) != 1:
-            raise ChapterError(
-                f"--output {options.output} is one notebook, but {len(names)} chapters are asked for"
-            )
+            raise ChapterError(f"--output {options.output} is one notebook, but {len(names)} chapters are asked for")
         if options.jobs < 1:
             raise ChapterError(f"--jobs {options.jobs}: at least 1")
         runs = [plan(name, options.profile, overrides, target_of(name, options.output)) for name in names]
