@@ -1,0 +1,228 @@
+r"""Synonym classes from context: the mechanism by which a hierarchy can be learned from its strings.
+
+Tuples with the same parent are exchangeable: given the parent, the rest of the string does not care which of the
+m synonyms was written. Their context vectors $r_t = \hat p(x_q = z|t) - \hat p(x_q = z)$ agree up to sampling noise,
+while those of different parents differ by $2σ^2 = 2(1-f)/(v m^{l+1})$ an entry. k-means with v clusters recovers
+the parents once signal exceeds noise,
+
+$$ P \gtrsim P_{latent}(l) = \frac{v\, m^{l+2}}{1-f} $$
+
+(paper §3; constant derived). Replace tuples by their classes, and repeat one level up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score, confusion_matrix
+
+from hcg_lib._random import generator
+from hcg_lib._validate import check_choice, check_integer, check_symbols
+from hcg_lib.grammar import RandomHierarchyModel
+from hcg_lib.tuples import Context, TupleStatistics, level_statistics
+
+Array = np.ndarray
+Stream = Array | Iterable[Array] | Callable[[], Iterable[Array]]
+BATCH = 1 << 18  # strings encoded at once
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Inferred classes: `levels[l]` (v,)*s maps a tuple of level-l symbols to its class, -1 where it was not seen."""
+
+    levels: tuple[Array, ...]
+
+    def encode(self, x: Array) -> list[Array]:
+        """Return the inferred symbols of every level, tokens first: level l has shape (P, s**(L-l)), -1 unknown."""
+        v, s = self.levels[0].shape[0], self.levels[0].ndim
+        symbols = check_symbols("x", x, v)
+        if symbols.shape[1] % s ** len(self.levels):
+            raise ValueError(
+                f"x must have a width that is a multiple of {s ** len(self.levels)}, got {symbols.shape[1]}"
+            )
+        encoded = [symbols]
+        for table in self.levels:
+            encoded.append(look_up(table, encoded[-1]))
+        return encoded
+
+
+def look_up(table: Array, symbols: Array) -> Array:
+    """Replace every s-tuple of symbols by its class: (P, width) -> (P, width / s); -1 in, -1 out.
+
+    >>> look_up(np.array([[-1, 0], [1, 1]]), np.array([[0, 1, 1, 0, -1, 0]]))
+    array([[ 0,  1, -1]])
+    """
+    parts = [symbols[:, j :: table.ndim] for j in range(table.ndim)]
+    known = np.all([part >= 0 for part in parts], axis=0)
+    return np.where(known, table[tuple(parts)], -1)
+
+
+def cluster_tuples(context: Context, k: int, seed: Any, restarts: int = 10) -> Array:
+    """Return a class below k for every tuple: weighted k-means on context vectors, best of several k-means++ starts.
+
+    Parameters
+    ----------
+    context
+        Vectors (T, D) and their weights (T,), from `TupleStatistics.context`.
+    k
+        Number of classes; with T <= k tuples each gets its own.
+    """
+    check_integer("k", k, 1)
+    if len(context.vectors) <= k:
+        return np.arange(len(context.vectors))
+    state = int(generator(seed).integers(2**31))
+    model = KMeans(k, n_init=check_integer("restarts", restarts, 1), random_state=state)
+    return model.fit_predict(context.vectors, sample_weight=context.weights)
+
+
+def cluster_levels(
+    strings: Stream,
+    v: int,
+    s: int,
+    targets: str = "tokens",
+    sharing: bool = True,
+    seed: Any = 0,
+    restarts: int = 10,
+) -> Clustering:
+    """Infer the symbols of every level from strings alone, leaf-most level first.
+
+    Parameters
+    ----------
+    strings
+        (P, d) array with d = s**L and L >= 2; or batches of such arrays, read once a level: a list, or a function
+        that returns a fresh iterator (`lambda: g.sample_batches(P, seed)`), for more strings than memory holds.
+    v, s
+        Vocabulary and branching of the grammar.
+    targets
+        What a tuple's context is made of: "tokens" below its siblings, or "latents", the symbols that its siblings
+        are made of.
+    sharing
+        True pools every equivalent position of a string, as a convolution does; False reads the leftmost family only.
+    seed, restarts
+        Of k-means.
+
+    Returns
+    -------
+    A `Clustering` with L - 1 levels: the tuples under the root have no context, and need none.
+
+    Raises
+    ------
+    ValueError
+        If `strings` is an iterator, which can be read only once, or its width is not s**L with L >= 2.
+
+    Examples
+    --------
+    >>> g = RandomHierarchyModel.random(v=8, m=4, s=2, L=3, seed=0)
+    >>> x = g.sample(30_000, seed=1)
+    >>> matched_accuracy(cluster_levels(x, v=8, s=2).encode(x)[1], g.parse(x)[1])
+    1.0
+    """
+    v, s, rng = check_integer("v", v, 2), check_integer("s", s, 2), generator(seed)
+    check_choice("targets", targets, ("tokens", "latents"))
+    depth = _depth(_batches(strings), s)
+    tables: list[Array] = []
+    for _ in range(depth - 1):
+        statistics = TupleStatistics(v, s, v, family=None if sharing else 0)
+        for batch in _batches(strings):
+            symbols = Clustering(tuple(tables)).encode(batch)[-1] if tables else check_symbols("strings", batch, v)
+            statistics.update(symbols, batch if targets == "tokens" else symbols)
+        context = statistics.context()
+        table = np.full((v,) * s, -1)
+        table[tuple(context.tuples.T)] = cluster_tuples(context, v, rng, restarts)
+        tables.append(table)
+    return Clustering(tuple(tables))
+
+
+def matched_accuracy(inferred: Array, true: Array, weights: Array | None = None) -> float:
+    """Return the largest fraction of labels that agree under a one-to-one renaming of the inferred classes.
+
+    Negative inferred labels count as wrong.
+
+    Examples
+    --------
+    >>> matched_accuracy(np.array([2, 2, 0, 0]), np.array([1, 1, 0, 1]))
+    0.75
+    """
+    inferred, true = np.ravel(inferred), np.ravel(true)
+    if inferred.shape != true.shape or not len(true):
+        raise ValueError(f"inferred must have as many labels as true ({len(true)}, at least 1), got {len(inferred)}")
+    table = confusion_matrix(
+        true + 1, inferred + 1, sample_weight=weights, labels=range(max(true.max(), inferred.max()) + 2)
+    )
+    rows, columns = linear_sum_assignment(-table[:, 1:])
+    return float(table[:, 1:][rows, columns].sum() / table.sum())
+
+
+def clustering_accuracy(
+    v: int, m: int, s: int, L: int, level: int, P: int, targets: str, sharing: bool, grammar: int, sample: int = 0
+) -> dict[str, float]:
+    """Cluster the level-`level` tuples of P strings, true symbols fed in, and compare with the grammar.
+
+    One point of the collapse: `grammar` and `sample` are the seeds of the rules and of the strings.
+
+    Returns
+    -------
+    "accuracy" (tuples, best matching, unweighted), "ari" (adjusted Rand index), "tuples" (how many were seen).
+
+    Examples
+    --------
+    >>> clustering_accuracy(8, 4, 2, 2, level=1, P=50_000, targets="tokens", sharing=False, grammar=0)["accuracy"]
+    1.0
+    """
+    g = RandomHierarchyModel.random(v, m, s, L, seed=grammar)
+    batches = g.sample_batches(P, np.random.default_rng([grammar, sample, P]), batch=BATCH)
+    family = None if sharing else 0
+    statistics = level_statistics(g, batches, levels=[level], targets=targets, family=family)[level]
+    context = statistics.context()
+    found = cluster_tuples(context, v, np.random.default_rng([grammar, sample, 1]))
+    parent = look_up(parent_table(g, level), context.tuples)[:, 0]
+    return {
+        "accuracy": matched_accuracy(found, parent),
+        "ari": float(adjusted_rand_score(parent, found)),
+        "tuples": len(found),
+    }
+
+
+def parent_table(g: RandomHierarchyModel, level: int) -> Array:
+    """Return the true classes of the s-tuples under level `level`: (v,)*s, -1 where ungrammatical.
+
+    >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=1, seed=0)
+    >>> table = parent_table(g, 1)
+    >>> [table[tuple(pair)].item() for pair in g.rules[0][3]]
+    [3, 3]
+    """
+    rules = g.rules[check_integer("level", level, 1, g.L) - 1]
+    table = np.full((g.v,) * g.s, -1)
+    table[tuple(rules.reshape(-1, g.s).T)] = np.repeat(np.arange(g.v), g.m)
+    return table
+
+
+def _batches(strings: Stream) -> Iterator[Array]:
+    """Yield the strings in batches of bounded size, from the start."""
+    if callable(strings):
+        strings = strings()
+    elif isinstance(strings, Iterator):
+        raise ValueError(
+            "strings must be readable once a level: an array, a list of batches or a function that returns an "
+            f"iterator, got {type(strings).__name__}, which can be read only once"
+        )
+    for batch in [strings] if isinstance(strings, np.ndarray) else strings:
+        for start in range(0, len(batch), BATCH):
+            yield batch[start : start + BATCH]
+
+
+def _depth(batches: Iterator[Array], s: int) -> int:
+    first = next(batches, None)
+    if first is None or np.ndim(first) != 2:
+        raise ValueError(f"strings must hold at least one (P, d) batch, got {'none' if first is None else first.shape}")
+    width, depth = first.shape[1], 0
+    while width % s == 0 and width > 1:
+        width, depth = width // s, depth + 1
+    if width != 1 or depth < 2:
+        raise ValueError(f"strings must have s**L tokens with s = {s} and L >= 2, got {first.shape[1]}")
+    return depth
