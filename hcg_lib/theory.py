@@ -1,0 +1,267 @@
+r"""Closed forms of the Random Hierarchy Model: counts, plateaus, correlations, floors and thresholds.
+
+Nothing here is simulated. Arguments come in the order v, m, s, L, then levels l and k, then P. Levels run from 0
+(tokens) to L (root); a level-l tuple holds s symbols of level l-1. $f = m / v^{s-1}$ is the fraction of tuples that are
+grammatical; with f = 1 there is no signal, variances are 0 and thresholds infinite.
+
+Moments are averages over random grammars, exact to leading order in 1/v and 1/m (paper §4; 2406.00048).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from hcg_lib._validate import check_integer
+
+Array = np.ndarray
+
+
+def _shape(v: int, m: int, s: int) -> float:
+    """Check v, m, s and return f."""
+    check_integer("v", v, 2)
+    check_integer("s", s, 2)
+    check_integer("m", m, 1, v ** (s - 1))
+    return m / v ** (s - 1)
+
+
+def _nodes(s: int, levels: int) -> int:
+    """1 + s + … + s**(levels-1)."""
+    return (s**levels - 1) // (s - 1)
+
+
+def _positive(name: str, value: Any) -> Array:
+    values = np.asarray(value, float)
+    if not (values > 0).all():
+        raise ValueError(f"{name} must be positive, got {value!r}")
+    return values
+
+
+# ---- counting -------------------------------------------------------------------------------------------------
+
+
+def valid_fraction(v: int, m: int, s: int) -> float:
+    """Fraction of all s-tuples that are grammatical, f = m / v**(s-1) (paper §0.3).
+
+    >>> valid_fraction(8, 3, 2)
+    0.375
+    """
+    return _shape(v, m, s)
+
+
+def string_count(v: int, m: int, s: int, L: int) -> int:
+    """Number of grammatical strings, n = v m**((s**L-1)/(s-1)), an exact integer (paper §1.2).
+
+    >>> string_count(8, 3, 2, 3), string_count(16, 4, 2, 3)
+    (17496, 262144)
+    """
+    _shape(v, m, s)
+    return v * m ** _nodes(s, check_integer("L", L, 1))
+
+
+def entropy(v: int, m: int, s: int, L: int) -> float:
+    """Entropy of a string in nats, log v + (s**L-1)/(s-1) log m (paper §1.2).
+
+    >>> round(entropy(8, 3, 2, 3) / 8, 3)
+    1.221
+    """
+    return float(loss_plateaus(v, m, s, L)[L] * s**L)
+
+
+# ---- what a model that knows the rules of levels <= k achieves ------------------------------------------------
+
+
+def level_accuracy(v: int, m: int, s: int, L: int, k: int = 0) -> Array:
+    """A_1 … A_L of a model that knows exactly the rules of levels <= k: 1, then f**((s**(l-k)-1)/(s-1)) (paper §1.4).
+
+    k = 0 is chance.
+
+    >>> level_accuracy(8, 3, 2, 3).round(5).tolist()
+    [0.375, 0.05273, 0.00104]
+    >>> level_accuracy(8, 3, 2, 3, k=2).tolist()
+    [1.0, 1.0, 0.375]
+    """
+    f = _shape(v, m, s)
+    check_integer("k", k, 0, check_integer("L", L, 1))
+    return np.array([f ** _nodes(s, max(l - k, 0)) for l in range(1, L + 1)])
+
+
+def loss_plateaus(v: int, m: int, s: int, L: int) -> Array:
+    r"""Cross-entropy a token in nats of models that know the rules <= k, for k = 0 … L (paper §3.2).
+
+    $H_k = s^{-k} [\log v + \frac{s^k-1}{s-1} \log m]$: log v for nothing, the entropy a token for everything.
+
+    >>> loss_plateaus(8, 3, 2, 3).round(3).tolist()
+    [2.079, 1.589, 1.344, 1.221]
+    """
+    _shape(v, m, s)
+    levels = range(check_integer("L", L, 1) + 1)
+    return np.array([(math.log(v) + _nodes(s, k) * math.log(m)) / s**k for k in levels])
+
+
+def excess_nats(v: int, m: int, s: int, L: int, k: int) -> float:
+    """KL divergence a string from the data to a model of the rules <= k, (s**(L-k)-1)/(s-1) log(1/f) (paper §3.2).
+
+    >>> H = loss_plateaus(8, 3, 2, 3)
+    >>> bool(np.isclose(excess_nats(8, 3, 2, 3, k=1), 8 * (H[1] - H[3])))
+    True
+    """
+    f = _shape(v, m, s)
+    check_integer("k", k, 0, check_integer("L", L, 1))
+    return _nodes(s, L - k) * -math.log(f)
+
+
+# ---- correlations over random grammars ------------------------------------------------------------------------
+
+
+def correlation_exponent(m: int, s: int) -> float:
+    r"""$β = \ln m / \ln s$: correlations fall as distance to the power -β (paper §4.1 a).
+
+    >>> correlation_exponent(4, 2)
+    2.0
+    """
+    return math.log(check_integer("m", m, 1)) / math.log(check_integer("s", s, 2))
+
+
+def token_correlation(v: int, m: int, s: int, k: int) -> float:
+    r"""Root mean square of C(a, b) of two tokens with LCA level k, $\sqrt{(1-f)/(v^3 m^{2k-1})}$ (paper §4.1 a).
+
+    >>> [round(1e4 * token_correlation(16, 4, 2, k), 1) for k in (1, 2, 3)]
+    [67.7, 16.9, 4.2]
+    """
+    f = _shape(v, m, s)
+    return math.sqrt((1 - f) / (v**3 * m ** (2 * check_integer("k", k, 1) - 1)))
+
+
+def context_variance(v: int, m: int, s: int, l: int, k: int | None = None) -> float:
+    r"""Variance of p(z|a) for a symbol (or tuple with parent) a of level l and a token, LCA level k (paper §4.1 b, c).
+
+    $(1-f) / (v\, m^{2k-l-1})$; the nearest context k = l+1, the default, gives $(1-f)/(v m^{l+1})$. At l = 0 it is
+    $v^2$ times the square of `token_correlation`.
+
+    >>> context_variance(16, 4, 2, l=1) == 0.75 / (16 * 4**2)
+    True
+    """
+    f = _shape(v, m, s)
+    l, k = _levels(l, k)
+    return (1 - f) / (v * m ** (2 * k - l - 1))
+
+
+def tuple_correlation(v: int, m: int, s: int, l: int, k: int | None = None) -> float:
+    r"""Root mean square of C(t, z) of one level-l tuple and a token, $\sqrt{(1-f)/(v^3 m^{2k-l+1})}$ (paper §4.1 b, c).
+
+    >>> tuple_correlation(16, 4, 2, l=1) == math.sqrt(0.75 / (16**3 * 4**4))
+    True
+    """
+    check_integer("l", l, 1)
+    return math.sqrt(context_variance(v, m, s, l, k)) / (v * m)
+
+
+def _levels(l: int, k: int | None) -> tuple[int, int]:
+    l = check_integer("l", l, 0)
+    return l, l + 1 if k is None else check_integer("k", k, l + 1)
+
+
+# ---- sampling floors ------------------------------------------------------------------------------------------
+
+
+def token_floor(v: int, P: Any) -> Any:
+    """What P strings add to a token-token correlation, (v**2 P)**(-1/2) (paper §4.2). P may be an array.
+
+    >>> round(1e4 * float(token_floor(16, 2e5)), 1)
+    1.4
+    """
+    return 1 / np.sqrt(check_integer("v", v, 2) ** 2 * _positive("P", P))
+
+
+def tuple_floor(v: int, m: int, P: Any) -> Any:
+    """What P strings add to a tuple-token correlation, (v**2 m P)**(-1/2) (paper §4.2). P may be an array.
+
+    >>> bool(np.isclose(tuple_floor(16, 4, 100) * 2, token_floor(16, 100)))
+    True
+    """
+    return token_floor(v, P) / math.sqrt(check_integer("m", m, 1))
+
+
+# ---- thresholds: strings needed until signal variance = noise variance ----------------------------------------
+
+
+def _threshold(v: int, m: int, s: int, power: int, families: int = 1) -> float:
+    f = _shape(v, m, s)
+    return v * m**power / ((1 - f) * families) if f < 1 else math.inf
+
+
+def token_threshold(v: int, m: int, s: int, k: int) -> float:
+    """P_k = v m**(2k-1) / (1-f): a pair of tokens with LCA level k is resolved (paper §4.3, 2406.00048).
+
+    >>> round(token_threshold(16, 4, 2, k=2))
+    1365
+    """
+    return _threshold(v, m, s, 2 * check_integer("k", k, 1) - 1)
+
+
+def tuple_threshold(v: int, m: int, s: int, l: int, k: int | None = None) -> float:
+    """P(l,k) = v m**(2k-l) / (1-f): a level-l tuple with a token at LCA level k, default l+1 (paper §4.3).
+
+    >>> tuple_threshold(8, 4, 2, l=1, k=3) == 16 * tuple_threshold(8, 4, 2, l=1)
+    True
+    """
+    l, k = _levels(check_integer("l", l, 1), k)
+    return _threshold(v, m, s, 2 * k - l)
+
+
+def latent_threshold(v: int, m: int, s: int, L: int, l: int, pooled: bool = False) -> float:
+    """P_latent(l) = v m**(l+2) / (1-f): level-l symbols can be told apart from their context (paper §4.3).
+
+    `pooled` divides by the s**(L-l-1) families of a string that share their rules (paper §4.4).
+
+    >>> round(latent_threshold(16, 4, 2, 3, l=1)), round(latent_threshold(16, 4, 2, 3, l=1, pooled=True))
+    (1365, 683)
+    """
+    check_integer("l", l, 1, check_integer("L", L, 2) - 1)
+    return _threshold(v, m, s, l + 2, s ** (L - l - 1) if pooled else 1)
+
+
+def rule_threshold(v: int, m: int, s: int, L: int, l: int, pooled: bool = False) -> float:
+    """P*_l: strings needed to learn the rules of level l (paper §4.3, §4.4).
+
+    P*_1 = v m / (1-f), one occurrence of every tuple; P*_l = P_latent(l-1) = v m**(l+1) / (1-f) for l >= 2. `pooled`
+    divides by s**(L-l), the nodes of that level.
+
+    >>> [round(rule_threshold(16, 4, 2, 3, l)) for l in (1, 2, 3)]
+    [85, 1365, 5461]
+    >>> [round(rule_threshold(8, 3, 2, 3, l, pooled=True)) for l in (1, 2, 3)]
+    [10, 173, 1037]
+    """
+    check_integer("l", l, 1, check_integer("L", L, 1))
+    return _threshold(v, m, s, l + 1 if l > 1 else 1, s ** (L - l) if pooled else 1)
+
+
+def latent_target_threshold(v: int, m: int, s: int) -> float:
+    """v m**3 / (1-f): level-l symbols from their neighbors of the same level, equal at every level (paper §4.3).
+
+    >>> latent_target_threshold(16, 4, 2) == latent_threshold(16, 4, 2, 3, l=1)
+    True
+    """
+    return _threshold(v, m, s, 3)
+
+
+def coherence_length(v: int, m: int, s: int, P: Any) -> Any:
+    r"""Length over which P strings make a diffusion model coherent, $(P / (v m))^{1/β}$ (paper §4.5). P may be an array.
+
+    >>> float(coherence_length(16, 4, 2, 16 * 4**4))
+    8.0
+    """
+    _shape(v, check_integer("m", m, 2), s)
+    return (_positive("P", P) / (v * m)) ** (1 / correlation_exponent(m, s))
+
+
+def synonym_sensitivity(ratio: Any) -> Any:
+    """S = 1 / (1 + P/P(l,k)) of the features one gradient step makes; `ratio` = P/P(l,k) (paper §6).
+
+    >>> synonym_sensitivity([0.1, 1, 10]).round(3).tolist()
+    [0.909, 0.5, 0.091]
+    """
+    return 1 / (1 + _positive("ratio", ratio))
