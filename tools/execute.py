@@ -133,14 +133,23 @@ def defaults(notebook: NotebookNode) -> dict[str, Scalar]:
     return {name: ast.literal_eval(value) for name, value in found.items()}
 
 
+def substitute(line: bytes, where: ast.expr, value: bytes) -> bytes:
+    """Replace an expression in its line; a trailing comment keeps its column."""
+    before, after = line[: where.col_offset], line[where.end_col_offset :]
+    comment = after.lstrip(b" ")
+    if comment.startswith(b"#"):
+        width = len(line) - len(comment) - len(before) - len(value)
+        after = b" " * max(2, width) + comment
+    return before + value + after
+
+
 def set_parameters(notebook: NotebookNode, parameters: Mapping[str, Scalar]) -> None:
     """Write the values into the parameters cell itself, so that the page shows the values of its run."""
     cell = parameters_cell(notebook)
     for name, value in parameters.items():
         where = assignments(cell.source)[name]
         lines = cell.source.encode().splitlines(keepends=True)
-        line = lines[where.lineno - 1]
-        lines[where.lineno - 1] = line[: where.col_offset] + repr(value).encode() + line[where.end_col_offset :]
+        lines[where.lineno - 1] = substitute(lines[where.lineno - 1], where, repr(value).encode())
         cell.source = b"".join(lines).decode()
 
 
