@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,7 @@ class SparsePairs:
         empty = np.empty(0, self.dtype), np.empty(0, np.int64)
         self.lists = [[empty] * groups for _ in range(families)]
         self.waiting: list[list[Array]] = [[] for _ in range(groups)]
+        self.buffered = [0] * groups
         self.distances = np.empty(0, np.int64)
 
     def add(self, tokens: Array, offsets: Array, first: int, distances: Array) -> None:
@@ -84,12 +85,14 @@ class SparsePairs:
         for i in range(len(offsets) - 1):
             group = (first + i) % self.groups
             self.waiting[group].append(tokens[offsets[i] : offsets[i + 1]].copy())
-            if sum(map(len, self.waiting[group])) >= BUFFER:
+            self.buffered[group] += int(offsets[i + 1] - offsets[i])
+            if self.buffered[group] >= BUFFER:
                 self.flush(group)
 
     def flush(self, group: int) -> None:
         """Count the pairs of a group's waiting documents."""
         documents, self.waiting[group] = self.waiting[group], []
+        self.buffered[group] = 0
         if not documents:
             return
         tokens = np.concatenate(documents)
@@ -127,11 +130,27 @@ class SparsePairs:
         return Products(pair, triple, first.T @ first, second.T @ second)
 
 
-def flatten(documents: Sequence[Any] | Array) -> tuple[Array, Array]:
-    """Return the documents end to end and the offsets of their borders."""
-    if isinstance(documents, np.ndarray) and documents.ndim == 2:
-        return documents.reshape(-1), np.arange(len(documents) + 1) * documents.shape[1]
-    return np.concatenate(documents), np.cumsum([0, *map(len, documents)])
+def pack(batch: Any) -> Iterator[tuple[Array, Array]]:
+    """Yield documents end to end, about BUFFER tokens at a time, with the offsets of their borders.
+
+    `batch` is one document (1-D), documents of one length (2-D), or an iterable of these.
+    """
+    waiting: list[Array] = []
+    size = 0
+    for part in [batch] if isinstance(batch, np.ndarray) else batch:
+        array = np.asarray(part)
+        if array.ndim == 2:
+            yield array.reshape(-1), np.arange(len(array) + 1) * array.shape[1]
+        elif array.ndim == 1:
+            waiting.append(array)
+            size += len(array)
+        else:
+            raise ValueError(f"tokens must be one document (1-D) or a batch (B, d), got shape {array.shape}")
+        if size >= BUFFER:
+            yield np.concatenate(waiting), np.cumsum([0, *map(len, waiting)])
+            waiting, size = [], 0
+    if waiting:
+        yield np.concatenate(waiting), np.cumsum([0, *map(len, waiting)])
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
