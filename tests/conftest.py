@@ -5,9 +5,9 @@ import os
 for _library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):  # one thread per worker, set before numpy is imported
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from hypothesis import settings
+from hypothesis import settings  # noqa: E402
 
-from tests import typecheck
+from tests import typecheck  # noqa: E402
 
 typecheck.enforce("hcg_lib")
 settings.register_profile("book", deadline=None, max_examples=50, derandomize=True)  # no timing, no luck in CI
