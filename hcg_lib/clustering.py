@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, confusion_matrix
@@ -51,7 +52,7 @@ class Clustering:
         return encoded
 
 
-def look_up(table: Array, symbols: Array) -> Array:
+def look_up(table: Array, symbols: Array) -> Int[Array, " {len(symbols)} width"]:
     """Replace every s-tuple of symbols by its class: (P, width) -> (P, width / s); -1 in, -1 out.
 
     >>> look_up(np.array([[-1, 0], [1, 1]]), np.array([[0, 1, 1, 0, -1, 0]]))
@@ -62,7 +63,7 @@ def look_up(table: Array, symbols: Array) -> Array:
     return np.where(known, table[tuple(parts)], -1)
 
 
-def cluster_tuples(context: Context, k: int, seed: Any, restarts: int = 10) -> Array:
+def cluster_tuples(context: Context, k: int, seed: Any, restarts: int = 10) -> Int[Array, " {len(context.vectors)}"]:
     """Return a class below k for every tuple: weighted k-means on context vectors, best of several k-means++ starts.
 
     Parameters
@@ -188,7 +189,7 @@ def clustering_accuracy(
     }
 
 
-def parent_table(g: RandomHierarchyModel, level: int) -> Array:
+def parent_table(g: RandomHierarchyModel, level: int) -> Int[Array, " ..."]:
     """Return the true classes of the s-tuples under level `level`: (v,)*s, -1 where ungrammatical.
 
     >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=1, seed=0)

@@ -16,6 +16,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped, UInt
+from numpy.typing import ArrayLike
 
 from hcg_lib import _kernels
 from hcg_lib._parallel import map_slices
@@ -62,7 +64,7 @@ class RandomHierarchyModel:
     True
     """
 
-    def __init__(self, rules: Sequence[Array], probabilities: Sequence[Array] | None = None):
+    def __init__(self, rules: Sequence[ArrayLike], probabilities: Sequence[ArrayLike] | None = None):
         self.rules = check_rules(rules)
         self.v, self.m, self.s = self.rules[0].shape
         self.L = len(self.rules)
@@ -142,7 +144,7 @@ class RandomHierarchyModel:
             symbol = np.bincount(self.rules[level - 1].ravel(), weights=weight, minlength=self.v)
         return float(total)
 
-    def level_probabilities(self, level: int) -> Array:
+    def level_probabilities(self, level: int) -> Float[Array, " {self.v} {self.m}"]:
         """Return the rule probabilities of level `level` = 1 … L: (v, m)."""
         if self.probabilities is None:
             return np.full((self.v, self.m), 1 / self.m)
@@ -150,7 +152,7 @@ class RandomHierarchyModel:
 
     # ---- sampling
 
-    def sample(self, P: int, seed: Any, unique: bool = False) -> Array:
+    def sample(self, P: int, seed: Any, unique: bool = False) -> UInt[Array, " {P} {self.d}"]:
         """Draw P strings; `unique=True` draws without replacement.
 
         Returns
@@ -185,7 +187,7 @@ class RandomHierarchyModel:
 
     # ---- index <-> string -----------------------------------------------------------------------------------
 
-    def unrank(self, index: Any) -> Array:
+    def unrank(self, index: Any) -> UInt[Array, " {len(index)} {self.d}"]:
         """Return the strings with the given numbers, 0 <= index < n_strings: (P, d).
 
         Numbers may exceed 2**63: pass Python integers (a list, or an array of dtype object).
@@ -199,7 +201,7 @@ class RandomHierarchyModel:
             raise ValueError(f"index must hold integers from 0 to n_strings - 1 = {self.n_strings - 1}, got {bad}")
         return self._subtrees.unrank(number)
 
-    def rank(self, x: Array) -> Array:
+    def rank(self, x: ArrayLike) -> Shaped[Array, " {len(x)}"]:
         """Return the number of every string, the inverse of `unrank`: int64 (P,), Python integers beyond 2**63.
 
         Raises
@@ -212,7 +214,7 @@ class RandomHierarchyModel:
             raise ValueError(f"x must hold grammatical strings, got string {int(np.argmax(rules[-1] < 0))} that is not")
         return self._subtrees.rank(rules)
 
-    def log_probability(self, x: Array) -> Array:
+    def log_probability(self, x: ArrayLike) -> Float[Array, " {len(x)}"]:
         """Return the exact log-probability of every string in nats, -inf where it is not grammatical: (P,)."""
         rules = self._read_rules(x)
         valid = rules[-1][:, 0] >= 0
@@ -223,7 +225,7 @@ class RandomHierarchyModel:
 
     # ---- parsing
 
-    def parse(self, x: Array) -> list[Array]:
+    def parse(self, x: ArrayLike) -> list[Array]:
         """Read strings bottom-up: L+1 arrays, level l of shape (P, s**(L-l)), -1 where nothing parses.
 
         A level-l node is valid iff its s children are and form a tuple of the level-l rules; it then takes that
@@ -232,11 +234,11 @@ class RandomHierarchyModel:
         x = self._strings(x)
         return [x, *(np.where(rule >= 0, rule // self.m, -1) for rule in self._read_rules(x))]
 
-    def rule_choices(self, x: Array) -> list[Array]:
+    def rule_choices(self, x: ArrayLike) -> list[Array]:
         """Return which of the m rules every node used: L arrays, level l = 1 … L, -1 where nothing parses."""
         return [np.where(rule >= 0, rule % self.m, -1) for rule in self._read_rules(x)]
 
-    def derive(self, root: Array, choices: Sequence[Array]) -> list[Array]:
+    def derive(self, root: ArrayLike, choices: Sequence[ArrayLike]) -> list[Array]:
         """Apply rule choices to root symbols: the L+1 levels of the derivation, tokens first.
 
         Parameters
@@ -258,17 +260,17 @@ class RandomHierarchyModel:
             levels.append(symbol)
         return levels[::-1]
 
-    def is_grammatical(self, x: Array) -> Array:
+    def is_grammatical(self, x: ArrayLike) -> Bool[Array, " {len(x)}"]:
         """Tell which strings the grammar can make: bool (P,)."""
         return self._read_rules(x)[-1][:, 0] >= 0
 
-    def count_valid(self, x: Array) -> Array:
+    def count_valid(self, x: ArrayLike) -> Int[Array, " {self.L} 2"]:
         """Count, per level, valid nodes and nodes whose children are all valid: int64 (L, 2), additive over batches."""
         x = self._strings(x)
         parts = map_slices(lambda part: _kernels.count_valid(x[part], self._tries, self._owner, self.s), len(x))
         return np.sum(parts, axis=0)
 
-    def level_accuracy(self, x: Array) -> Array:
+    def level_accuracy(self, x: ArrayLike) -> Float[Array, " {self.L}"]:
         """Return A_1 … A_L: the fraction of valid level-l nodes, over strings and nodes (paper §2): float (L,).
 
         A_L is the fraction of grammatical strings. Needs at least one string.
@@ -277,12 +279,13 @@ class RandomHierarchyModel:
         >>> g.level_accuracy(g.sample(10, seed=0))
         array([1., 1., 1.])
         """
+        x = self._strings(x)
         if len(x) == 0:
             raise ValueError("x must hold at least one string, got none")
         nodes = len(x) * self.s ** np.arange(self.L - 1, -1, -1)
         return self.count_valid(x)[:, 0] / nodes
 
-    def order_parameter(self, x: Array) -> Array:
+    def order_parameter(self, x: ArrayLike) -> Float[Array, " {self.L}"]:
         """Return a_1 … a_L = P(node valid | all its children valid), NaN at levels no node of which has valid children.
 
         Chance is f and the ceiling 1 at every level, which makes levels comparable (derived).
@@ -292,10 +295,10 @@ class RandomHierarchyModel:
 
     # ---- tables
 
-    def _strings(self, x: Array) -> Array:
+    def _strings(self, x: ArrayLike) -> UInt[Array, "P {self.d}"]:
         return np.ascontiguousarray(check_symbols("x", x, self.v, self.d)).astype(self.dtype, copy=False)
 
-    def _read_rules(self, x: Array) -> list[Array]:
+    def _read_rules(self, x: ArrayLike) -> list[Array]:
         """Rule number y*m + r of every node, or -1: L arrays int32, level l = 1 … L of shape (P, s**(L-l))."""
         x = self._strings(x)
         widths = self.s ** np.arange(self.L - 1, -1, -1)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int32, UInt
+from numpy.typing import ArrayLike
 
 from hcg_lib._random import INT64, distinct_integers
 from hcg_lib._validate import check_real
@@ -35,7 +37,7 @@ def symbol_dtype(v: int) -> np.dtype:
     return np.min_scalar_type(v - 1)
 
 
-def decode_tuples(code: Array, v: int, s: int) -> Array:
+def decode_tuples(code: ArrayLike, v: int, s: int) -> UInt[Array, "... {s}"]:
     """Return the s digits in base v of every code, most significant first: shape (…, s).
 
     >>> decode_tuples(np.array([6]), v=4, s=2)
@@ -48,7 +50,7 @@ def decode_tuples(code: Array, v: int, s: int) -> Array:
     return digits
 
 
-def draw_rules(v: int, m: int, s: int, rng: np.random.Generator) -> Array:
+def draw_rules(v: int, m: int, s: int, rng: np.random.Generator) -> UInt[Array, " {v} {m} {s}"]:
     """Draw v*m distinct s-tuples uniformly without replacement, in random order: shape (v, m, s).
 
     The v**s tuples are never listed: codes are drawn while they fit one word, tuples themselves beyond.
@@ -68,7 +70,7 @@ def draw_rules(v: int, m: int, s: int, rng: np.random.Generator) -> Array:
     return tuples.reshape(v, m, s)
 
 
-def check_rules(rules: Sequence[Array]) -> tuple[Array, ...]:
+def check_rules(rules: Sequence[ArrayLike]) -> tuple[Array, ...]:
     """Return the rules as read-only arrays of the smallest dtype, or raise a ValueError that says what is wrong.
 
     Raises
@@ -112,7 +114,7 @@ def check_rules(rules: Sequence[Array]) -> tuple[Array, ...]:
     return tuple(checked)
 
 
-def check_probabilities(probabilities: Sequence[Array], L: int, v: int, m: int) -> tuple[Array, ...]:
+def check_probabilities(probabilities: Sequence[ArrayLike], L: int, v: int, m: int) -> tuple[Array, ...]:
     """Return L read-only float arrays (v, m) whose rows sum to one, or raise a ValueError."""
     levels = [np.asarray(level, dtype=float) for level in probabilities]
     if len(levels) != L:
@@ -147,7 +149,7 @@ def zipf_probabilities(m: int, L: int, exponent: float | Sequence[float]) -> lis
     return [weight / weight.sum() for weight in weights] if exponents.any() else None
 
 
-def build_trie(level: Array) -> Array:
+def build_trie(level: Array) -> Int32[Array, "prefixes v"]:
     """Return the table that reads tuples of one level symbol by symbol: int32 (prefixes, v).
 
     Start in row 0; entry [row, symbol] is the next row, and after the s-th symbol the rule number y*m + r.

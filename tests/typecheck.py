@@ -7,17 +7,20 @@ Functions without shapes are left alone, and so are compiled kernels. Arguments 
 import importlib
 import inspect
 import pkgutil
+import re
 
 from beartype import beartype
 from jaxtyping import jaxtyped
 
 import hcg_lib
 
+SHAPE = re.compile(r"\[(Array|Tensor|torch\.Tensor|np\.ndarray), ['\"]")
+
 
 def shaped(function) -> bool:
     """Tell whether a plain function carries a jaxtyping shape, written as in `Float[Array, "P d"]`."""
     written = getattr(function, "__annotations__", {}).values()
-    return inspect.isfunction(function) and any('[Array, "' in str(w) or "[Tensor, " in str(w) for w in written)
+    return inspect.isfunction(function) and any(SHAPE.search(str(annotation)) for annotation in written)
 
 
 def check_shapes() -> int:
