@@ -135,6 +135,26 @@ def token_correlation(v: int, m: int, s: int, k: int) -> float:
     return math.sqrt((1 - f) / (v**3 * m ** (2 * check_integer("k", k, 1) - 1)))
 
 
+def finite_size(v: int, m: int, s: int, L: int, k: int) -> float:
+    r"""Factor by which v < ∞ and unequal symbol frequencies change $⟨C^2⟩$ of `token_correlation` (derived).
+
+    $\frac{(v-1)^2 v^{s-2}}{v^s-1} (1-\frac1v)^{2k-2} (1+\frac{u_k}{1-f})$ with $u_L = 0$,
+    $u_{l-1} = (1-f+u_l)(1-\frac1v)/m$. The first two factors are degrees of freedom lost because rows and columns of C
+    sum to 0, at the LCA and at every step down; the last is gained because symbols below the root are not equally
+    frequent.
+
+    >>> [round(math.sqrt(finite_size(16, 4, 2, 4, k)), 2) for k in (1, 2, 3, 4)]
+    [1.07, 1.0, 0.92, 0.77]
+    """
+    f = _shape(v, m, s)
+    check_integer("k", k, 1, check_integer("L", L, 1))
+    unequal = 0.0
+    for _ in range(L, k, -1):
+        unequal = (1 - f + unequal) * (1 - 1 / v) / m
+    free = (v - 1) ** 2 * v ** (s - 2) / (v**s - 1) * (1 - 1 / v) ** (2 * k - 2)
+    return free * (1 + unequal / (1 - f)) if f < 1 else free
+
+
 def context_variance(v: int, m: int, s: int, l: int, k: int | None = None) -> float:
     r"""Variance of p(z|a) for a symbol (or tuple with parent) a of level l and a token, LCA level k (paper §4.1 b, c).
 
@@ -249,7 +269,7 @@ def latent_target_threshold(v: int, m: int, s: int) -> float:
 
 
 def coherence_length(v: int, m: int, s: int, P: Any) -> Any:
-    r"""Length over which P strings make a diffusion model coherent, $(P / (v m))^{1/β}$ (paper §4.5). P may be an array.
+    r"""Length over which P strings make diffusion coherent, $(P / (v m))^{1/β}$ (paper §4.5). P may be an array.
 
     >>> float(coherence_length(16, 4, 2, 16 * 4**4))
     8.0
