@@ -1,37 +1,49 @@
-"""Shapes as tests: every function of hcg_lib annotated with jaxtyping shapes is checked at each call of a test run.
+"""The type checker of the tests: array shapes and everything returned are enforced.
 
-Functions without shapes are left alone, and so are compiled kernels. Arguments are validated by the library itself
-(a wrong one must raise the library's ValueError, here as anywhere), so shapes annotate what functions return.
+Other arguments are the business of the library's own validation, which answers bad input with a `ValueError`.
 """
 
-import importlib
+import functools
 import inspect
-import pkgutil
-import re
+import typing
 
-from beartype import beartype
-from jaxtyping import jaxtyped
+import numba
+from beartype import BeartypeConf, beartype
+from jaxtyping import AbstractArray, install_import_hook
 
-import hcg_lib
-
-SHAPE = re.compile(r"\[(Array|Tensor|torch\.Tensor|np\.ndarray), ['\"]")
+_strict = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, as mathematics has it
 
 
-def shaped(function) -> bool:
-    """Tell whether a plain function carries a jaxtyping shape, written as in `Float[Array, "P d"]`."""
-    written = getattr(function, "__annotations__", {}).values()
-    return inspect.isfunction(function) and any(SHAPE.search(str(annotation)) for annotation in written)
+def names_a_shape(hint):
+    """Whether an annotation contains a jaxtyping array."""
+    if inspect.isclass(hint) and issubclass(hint, AbstractArray):
+        return True
+    return any(names_a_shape(part) for part in typing.get_args(hint))
 
 
-def check_shapes() -> int:
-    """Wrap the shaped functions and methods of every module of hcg_lib; return how many there are."""
-    count = 0
-    for module in pkgutil.walk_packages(hcg_lib.__path__, "hcg_lib."):
-        loaded = importlib.import_module(module.name)
-        homes = [loaded, *(c for c in vars(loaded).values() if inspect.isclass(c) and c.__module__ == module.name)]
-        for home in homes:
-            for name, member in list(vars(home).items()):
-                if shaped(member) and member.__module__ == module.name:
-                    setattr(home, name, jaxtyped(member, typechecker=beartype))
-                    count += 1
-    return count
+def check(function):
+    """beartype, on the annotations that name a shape and on the return value."""
+    hints = function.__annotations__
+    kept = {name: hint for name, hint in hints.items() if name == "return" or names_a_shape(hint)}
+    function.__annotations__ = kept
+    return _strict(function) if kept else function
+
+
+def _compile_the_original(decorator):
+    """numba compiles the function that was written, not its checking wrapper."""
+
+    @functools.wraps(decorator)
+    def decorate(*args, **options):
+        if args and inspect.isfunction(args[0]):
+            return decorator(inspect.unwrap(args[0]), *args[1:], **options)
+        made = decorator(*args, **options)
+        return lambda function: made(inspect.unwrap(function))
+
+    return decorate
+
+
+def enforce(package):
+    """Check every annotated function of a package that is imported from now on."""
+    for name in ("jit", "njit", "vectorize", "guvectorize"):
+        setattr(numba, name, _compile_the_original(getattr(numba, name)))
+    install_import_hook(package, f"{__name__}.check")
