@@ -2,16 +2,8 @@
 
 import pytest
 
+from tests import smoke
 from tools import execute
-
-SMOKE = execute.ROOT / "_build" / "smoke"
-
-
-def run_smoke(chapter):
-    """The executed notebook of the smoke profile, computed once for all workers."""
-    run = execute.plan(chapter, "smoke", {}, SMOKE / f"{chapter}.ipynb")
-    with execute.locked(SMOKE / f"{chapter}.lock"):
-        return execute.ensure(run)[0]
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +13,7 @@ def executed():
 
     def run(chapter):
         if chapter not in done:
-            notebook = run_smoke(chapter)
+            notebook = smoke.run(chapter)
             done[chapter] = notebook, execute.glued(notebook)
         return done[chapter]
 
