@@ -5,12 +5,15 @@ Other arguments are the business of the library's own validation, which answers 
 
 import functools
 import inspect
+import random
 import typing
 
 import numba
 from beartype import BeartypeConf, beartype
+from beartype._check.code import codemain
 from jaxtyping import AbstractArray, install_import_hook
 
+codemain.getrandbits = random.Random(0).getrandbits  # it samples list items; the global state is not its to move
 _strict = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, as mathematics has it
 
 
