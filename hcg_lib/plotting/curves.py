@@ -246,17 +246,13 @@ def draw_intervals(
     ['slope']
     """
     n = len(names)
-    middle, low, high = (
-        _vector(k, a, n) for k, a in (("estimates", estimates), ("low", low), ("high", high))
-    )
+    middle, low, high = (_vector(k, a, n) for k, a in (("estimates", estimates), ("low", low), ("high", high)))
     if verdicts is not None and len(verdicts) != n:
         raise ValueError(f"verdicts must hold {n} verdicts, got {len(verdicts)}")
     colors = [LEVEL_COLORS[1]] * n if verdicts is None else [verdict_color(verdict) for verdict in verdicts]
     ax = axes(ax, WIDTH, 0.9 + 0.34 * n)
     for row in range(n):
-        ax.plot(
-            [low[row], high[row]], [row, row], color=colors[row], lw=2.5, marker="", solid_capstyle="round"
-        )
+        ax.plot([low[row], high[row]], [row, row], color=colors[row], lw=2.5, marker="", solid_capstyle="round")
         ax.plot(middle[row], row, color=colors[row], marker="o", ms=6, ls="")
     if predicted is not None:
         ax.plot(_vector("predicted", predicted, n), range(n), ls="", marker="D", ms=7, mfc="none", mec=INK,

@@ -19,9 +19,9 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from hcg_lib._validate import check_choice, check_integer
 
 INK = "#757C86"  # text, ticks, axes: 4:1 on white and on #14181e
-LEVEL_COLORS = ("#8A9199", "#0072B2", "#CD8013", "#00A36B", "#BC3A26", "#BB79CF", "#774AC9")
+LEVEL_COLORS = ("#8A9199", "#0B78BD", "#CD8013", "#00A36B", "#C2402A", "#C679BD", "#774AC9")
 LEVEL_MARKERS = (".", "o", "s", "^", "D", "v", "P")
-VERDICTS = {"holds": "#00A36B", "partly": "#CD8013", "does not hold": "#BC3A26", "not tested": "#8A9199"}
+VERDICTS = {"holds": "#00A36B", "partly": "#CD8013", "does not hold": "#C2402A", "not tested": "#8A9199"}
 
 WIDTH = 5.2  # inches: half a phone's pixels an inch, so 10.5 pt stays readable there
 STYLE: dict[str, Any] = {
@@ -119,7 +119,7 @@ def level_style(l: int) -> dict[str, Any]:
     Examples
     --------
     >>> level_style(1)
-    {'color': '#0072B2', 'marker': 'o'}
+    {'color': '#0B78BD', 'marker': 'o'}
     """
     l = check_integer("l", l, 0)
     slot = l if l < len(LEVEL_COLORS) else 1 + (l - 1) % (len(LEVEL_COLORS) - 1)
@@ -147,7 +147,7 @@ def fading_map(color: str, opposite: str | None = None) -> LinearSegmentedColorm
 
     Examples
     --------
-    >>> red, green, blue, alpha = fading_map("#0072B2")(0.0)
+    >>> red, green, blue, alpha = fading_map("#0B78BD")(0.0)
     >>> float(alpha)
     0.0
     """

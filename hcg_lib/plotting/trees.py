@@ -32,14 +32,7 @@ def _as_levels(name: str, levels: Sequence[Any], ndim: int) -> list[np.ndarray]:
             raise ValueError(f"{name}[{l}] must have {ndim} axes (one string), got shape {array.shape}")
     counts = [len(array) for array in arrays]
     ratios = {a / b for a, b in pairwise(counts) if b}
-    if (
-        len(arrays) < 2
-        or 0 in counts
-        or counts[-1] != 1
-        or len(ratios) != 1
-        or min(ratios) < 2
-        or min(ratios) % 1
-    ):
+    if len(arrays) < 2 or 0 in counts or counts[-1] != 1 or len(ratios) != 1 or min(ratios) < 2 or min(ratios) % 1:
         raise ValueError(f"{name} must hold levels of s**L, …, s, 1 nodes with s >= 2, got {counts} nodes")
     return arrays
 
@@ -128,9 +121,7 @@ def draw_tree(levels: Sequence[Any], valid: Sequence[Any] | None = None, ax: Axe
     return ax
 
 
-def draw_rules(
-    rules: Any, level: int = 1, symbols: Sequence[int] | None = None, ax: Axes | None = None
-) -> Axes:
+def draw_rules(rules: Any, level: int = 1, symbols: Sequence[int] | None = None, ax: Axes | None = None) -> Axes:
     """Draw the rules of one level as a table: a row per symbol, a box per synonymous tuple.
 
     Parameters
@@ -161,9 +152,7 @@ def draw_rules(
     """
     table = np.asarray(rules)
     if table.ndim != 3 or table.dtype.kind not in "iu":
-        raise ValueError(
-            f"rules must be integers of shape (v, m, s), got {table.dtype} of shape {table.shape}"
-        )
+        raise ValueError(f"rules must be integers of shape (v, m, s), got {table.dtype} of shape {table.shape}")
     v, m, s = table.shape
     rows = list(range(v)) if symbols is None else [int(y) for y in symbols]
     if not rows or min(rows) < 0 or max(rows) >= v:
@@ -173,9 +162,7 @@ def draw_rules(
     ax.set(xlim=(-0.7, m + 0.5), ylim=(len(rows) - 0.4, -0.6), xticks=[], yticks=[])
     ax.set_axis_off()
     for row, y in enumerate(rows):
-        ax.scatter(
-            0, row, s=(2 * NODE) ** 2, facecolor=to_rgba(parent, 0.16), edgecolor=parent, linewidth=1.5
-        )
+        ax.scatter(0, row, s=(2 * NODE) ** 2, facecolor=to_rgba(parent, 0.16), edgecolor=parent, linewidth=1.5)
         ax.text(0, row, str(y), ha="center", va="center_baseline", color=parent, weight="bold", size=10)
         for r in range(m):
             look: dict[str, Any] = {"facecolor": to_rgba(child, 0.1), "edgecolor": child, "lw": 1}
@@ -187,9 +174,7 @@ def draw_rules(
     return ax
 
 
-def draw_posterior(
-    marginals: Sequence[Any], truth: Sequence[Any] | None = None, ax: Axes | None = None
-) -> Axes:
+def draw_posterior(marginals: Sequence[Any], truth: Sequence[Any] | None = None, ax: Axes | None = None) -> Axes:
     """Draw the marginals of every node of the tree: a ladder of v cells per node, as dark as its probability.
 
     Parameters
@@ -231,9 +216,7 @@ def draw_posterior(
         _ladders(ax, columns, array, l)
         if known is not None:
             for x, symbol in zip(columns, known[l], strict=True):
-                ax.add_patch(
-                    Rectangle(_cell(x, l, symbol, v), 2 * HALF, 2 * HALF / v, fill=False, ec=INK, lw=1.4)
-                )
+                ax.add_patch(Rectangle(_cell(x, l, symbol, v), 2 * HALF, 2 * HALF / v, fill=False, ec=INK, lw=1.4))
     return ax
 
 
@@ -256,6 +239,4 @@ def _ladders(ax: Axes, columns: np.ndarray, probability: np.ndarray, l: int) -> 
     ladder.set_clim(0, 1)
     ax.add_collection(ladder)
     for x in columns:
-        ax.add_patch(
-            Rectangle((x - HALF, l - HALF), 2 * HALF, 2 * HALF, fill=False, ec=color, lw=0.8, alpha=0.7)
-        )
+        ax.add_patch(Rectangle((x - HALF, l - HALF), 2 * HALF, 2 * HALF, fill=False, ec=color, lw=0.8, alpha=0.7))
