@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 LIBRARY = ROOT / "hcg_lib"
 PROFILES = BOOK / "profiles.yml"
+CONSTRAINTS = ROOT / "constraints.txt"
 RECORD = "application/papermill.record/text/plain"
 Scalar = bool | int | float | str | None
 
@@ -177,9 +178,8 @@ def library_files() -> Iterator[Path]:
 def fingerprint(run: Run, notebook: NotebookNode) -> str:
     """Of all that decides the outputs: code cells, parameters, library, installed versions."""
     digest = hashlib.sha256()
-    for path in [*library_files(), ROOT / "constraints.txt"]:
-        if path.exists():
-            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in [*library_files(), CONSTRAINTS]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     for cell in code_cells(notebook):
         digest.update(cell.source.encode() + b"\0")
     digest.update(json.dumps(run.parameters, sort_keys=True).encode())
@@ -304,14 +304,8 @@ def ensure(run: Run, force: bool = False) -> tuple[NotebookNode, str]:
     if force or not is_fresh(run):
         notebook = execute(run)
         return notebook, f"executed in {notebook.metadata['hcg']['seconds']:.1f} s"
-    return (
-        (nbformat.read(run.target, 4), "prose refreshed")
-        if refresh_text(run)
-        else (
-            nbformat.read(run.target, 4),
-            "up to date",
-        )
-    )
+    done = "prose refreshed" if refresh_text(run) else "up to date"
+    return nbformat.read(run.target, 4), done
 
 
 @contextlib.contextmanager
@@ -325,25 +319,34 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _job(run: Run, force: bool, threads: int) -> str:
-    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-        os.environ[f"{name}_NUM_THREADS"] = str(threads)
-    return ensure(run, force)[1]
+def report(run: Run, words: str) -> None:
+    print(f"  {run.chapter:<14} {words}", flush=True)
+
+
+def attempt(run: Run, force: bool) -> str | None:
+    """Make one chapter fresh, say so, and return what went wrong, if anything."""
+    if force or not is_fresh(run):
+        report(run, f"executing (profile {run.profile})")
+    try:
+        report(run, ensure(run, force)[1])
+    except ChapterError as error:
+        report(run, "failed")
+        return str(error)
+    return None
 
 
 def execute_all(runs: Sequence[Run], jobs: int = 1, force: bool = False) -> list[str]:
-    """Run the stale ones, `jobs` at a time; returns the failures, as text."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    failures = []
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
-        waiting = {pool.submit(_job, run, force, threads): run for run in runs}
-        for done in as_completed(waiting):
-            try:
-                print(f"  {waiting[done].chapter:<16} {done.result()}", flush=True)
-            except ChapterError as error:
-                failures.append(str(error))
-                print(f"  {waiting[done].chapter:<16} failed", flush=True)
-    return failures
+    """Run the stale ones, `jobs` at a time, sharing the cores; returns the failures, as text."""
+    jobs = min(jobs, len(runs))
+    if jobs <= 1:
+        found = [attempt(run, force) for run in runs]
+    else:
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        for name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+            os.environ.setdefault(f"{name}_NUM_THREADS", str(threads))
+        with ProcessPoolExecutor(max_workers=jobs) as pool:
+            found = list(pool.map(attempt, runs, [force] * len(runs)))
+    return [failure for failure in found if failure]
 
 
 # --- command line -----------------------------------------------------------------------------------------
