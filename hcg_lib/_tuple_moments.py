@@ -27,14 +27,24 @@ def conditional(counts: Array) -> Array:
     return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
 
 
-def joint_squares(counts: Array) -> tuple[float, float]:
-    """Raw mean square of C(t, z) and its delta-method floor: Var of (1_t - p_t)(1_z - p_z), over N."""
-    N = np.maximum(counts.sum((0, 3), keepdims=True), 1)
-    p = counts / N
-    t, z = p.sum(3, keepdims=True), p.sum(0, keepdims=True)
-    c2 = (p - t * z) ** 2
+def covariance(counts: Array) -> Array:
+    """C(t, z) = p(t, z) - p(t) p(z) from counts or probabilities, for every slot and position."""
+    p = counts / np.maximum(counts.sum((0, -1), keepdims=True), 1e-300)
+    return p - p.sum(-1, keepdims=True) * p.sum(0, keepdims=True)
+
+
+def covariance_variance(counts: Array) -> Array:
+    """N times the sampling variance of C(t, z): Var of (1_t - p_t)(1_z - p_z) by the delta method."""
+    p = counts / np.maximum(counts.sum((0, -1), keepdims=True), 1e-300)
+    t, z = p.sum(-1, keepdims=True), p.sum(0, keepdims=True)
     moment = p * (1 - 2 * t) * (1 - 2 * z) + t * z**2 * (1 - 2 * t) + z * t**2 * (1 - 2 * z) + t**2 * z**2
-    return float(c2.mean()), float(((moment - c2) / N).mean())
+    return moment - (p - t * z) ** 2
+
+
+def joint_squares(counts: Array) -> tuple[float, float]:
+    """Raw mean square of C(t, z), and its sampling floor."""
+    N = np.maximum(counts.sum((0, -1), keepdims=True), 1)
+    return float((covariance(counts) ** 2).mean()), float((covariance_variance(counts) / N).mean())
 
 
 def conditional_squares(counts: Array) -> tuple[float, float]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from hcg_lib._parallel import map_slices
 from hcg_lib._tuple_kernels import count_contexts, mark_tuples
-from hcg_lib._tuple_moments import MeanSquare, conditional, conditional_squares, joint_squares
+from hcg_lib._tuple_moments import MeanSquare, conditional, conditional_squares, covariance, joint_squares
 from hcg_lib._validate import check_choice, check_integer, check_symbols
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.rules import decode_tuples
@@ -197,6 +197,13 @@ class TupleStatistics:
         """How often each tuple was seen with a known context symbol, averaged over positions: float (T,)."""
         return self.counts.sum((1, 3)).mean(1)
 
+    def counts_of(self, tuples: Any) -> Array:
+        """Return the counts of the given tuples (…, s), 0 for those never seen: (…, slots, q, n_targets)."""
+        tuples = check_symbols("tuples", tuples, self.v, self.s, ndim=np.ndim(tuples)).astype(np.int64)
+        row = self._row[tuples @ self.v ** np.arange(self.s - 1, -1, -1)]
+        padded = np.concatenate([self.counts, np.zeros((1, *self.counts.shape[1:]), np.int64)])
+        return padded[row]
+
     def context(self, slots: str = "separate") -> Context:
         r"""Return $r_t = \hat p(x_q=z|t) - \hat p(x_q=z)$ for every observed tuple, flattened (paper §5).
 
@@ -213,10 +220,9 @@ class TupleStatistics:
         r[counts.sum(-1) == 0] = 0
         return Context(self.tuples, r.reshape(len(r), int(np.prod(r.shape[1:]))), self.occurrences)
 
-    def joint(self) -> Array:
+    def covariance(self) -> Array:
         r"""Return $\hat C(t,z) = \hat p(t, x_q=z) - \hat p(t) \hat p(x_q=z)$ by slot and position: (T, slots, q, z)."""
-        joint = self.counts / np.maximum(self.counts.sum((0, 3), keepdims=True), 1)
-        return joint - joint.sum(3, keepdims=True) * joint.sum(0, keepdims=True)
+        return covariance(self.counts)
 
     def mean_square(self, form: str = "joint") -> MeanSquare:
         r"""Return the mean square correlation with its sampling floor (paper §4.1 b, §4.2).

@@ -84,6 +84,18 @@ def test_rows_are_sorted_and_counts_complete():
     assert statistics.counts.sum() == 2 * 2 * 2
 
 
+def test_counts_of_given_tuples_are_zero_where_unseen():
+    x = np.array([[3, 1, 0, 0], [0, 0, 2, 2]])
+    statistics = TupleStatistics(4, 2, 4)
+    statistics.update(x, x)
+    found = statistics.counts_of([[[2, 2], [1, 1]]])
+    assert found.shape == (1, 2, 2, 2, 4)
+    assert (found[0, 0] == statistics.counts[1]).all()
+    assert not found[0, 1].any()
+    with pytest.raises(ValueError, match="tuples must hold symbols from 0 to 3, got 4"):
+        statistics.counts_of([[4, 0]])
+
+
 def test_selected_positions_are_a_slice_of_all():
     x = np.random.default_rng(1).integers(0, 4, (50, 8))
     every, some = TupleStatistics(4, 2, 4, distance=2), TupleStatistics(4, 2, 4, distance=2, positions=[3, 1])
