@@ -56,8 +56,8 @@ class CorrelationCurve:
 
     @property
     def resolved(self) -> Array:
-        """True where the interval excludes 0."""
-        return self.low > 0
+        """True where the estimate is positive and its interval excludes 0."""
+        return (self.low > 0) & (self.squared > 0)
 
     @property
     def normalized(self) -> Array:
@@ -85,29 +85,29 @@ class Estimator:
     def _signature(self) -> tuple[Any, ...]:
         return (self.v, self.groups, self.pairs.shape)
 
-    def _combine(self, other: Any, sign: int) -> Any:
+    def _combine(self, other: Any, mine: int, theirs: int) -> Any:
         if type(other) is not type(self) or other._signature() != self._signature():
             raise ValueError(f"both estimators must have equal v, groups and distances, got {self} and {other}")
         out = self._empty()
-        out.counts.merge(self.counts, 1)
-        out.counts.merge(other.counts, sign)
-        out.documents = self.documents + (other.documents if sign > 0 else 0)
-        out.pairs = self.pairs + (other.pairs if sign > 0 else 0)
-        out.difference = self.difference
+        out.counts.merge(self.counts, mine)
+        out.counts.merge(other.counts, theirs)
         return out
 
     def __add__(self, other: Any) -> Any:
-        if self.difference != getattr(other, "difference", None):
-            raise ValueError("cannot add a difference of estimators to an estimator")
-        return self._combine(other, 1)
+        if self.difference or getattr(other, "difference", False):
+            raise ValueError("cannot add differences of estimators; subtract after adding")
+        out = self._combine(other, 1, 1)
+        out.documents, out.pairs = self.documents + other.documents, self.pairs + other.pairs
+        return out
 
     def __sub__(self, other: Any) -> Any:
-        if self.difference or getattr(other, "difference", True):
-            raise ValueError("can only subtract one plain estimator from another")
-        if not np.array_equal(self.pairs, other.pairs):
-            raise ValueError("can only subtract estimators that saw documents of the same lengths in the same order")
-        out = self._combine(other, -1)
-        out.difference = True
+        if self.difference or getattr(other, "difference", False):
+            raise ValueError("cannot subtract differences of estimators")
+        ratio = max(1, int(other.pairs.max() // max(self.pairs.max(), 1))) if hasattr(other, "pairs") else 1
+        out = self._combine(other, ratio, -1)
+        if not np.array_equal(ratio * self.pairs, other.pairs):
+            raise ValueError("can only subtract what saw documents of the same lengths in the same order, k times over")
+        out.documents, out.pairs, out.difference = self.documents, other.pairs.copy(), True
         return out
 
     def _empty(self) -> Any:

@@ -51,9 +51,9 @@ class DensePairs:
             least=8,
         )
 
-    def merge(self, other: DensePairs, sign: int) -> None:
-        """Add the counts of `other`, or subtract them."""
-        self.counts += sign * other.counts
+    def merge(self, other: DensePairs, factor: int) -> None:
+        """Add `factor` times the counts of `other`."""
+        self.counts += factor * other.counts
 
     def products(self, family: int, margins: bool) -> Products:
         """Return the inner products of one family's groups."""
@@ -107,14 +107,14 @@ class SparsePairs:
 
         map_slices(count, len(self.distances), least=1)
 
-    def merge(self, other: SparsePairs, sign: int) -> None:
-        """Add the counts of `other`, or subtract them."""
+    def merge(self, other: SparsePairs, factor: int) -> None:
+        """Add `factor` times the counts of `other`."""
         for group in range(self.groups):
             self.flush(group)
             other.flush(group)
         for mine, theirs in zip(self.lists, other.lists, strict=True):
             for group in range(self.groups):
-                mine[group] = _merge(*mine[group], *theirs[group], sign)
+                mine[group] = _merge(*mine[group], *theirs[group], factor)
 
     def products(self, family: int, margins: bool) -> Products:
         """Return the inner products of one family's groups."""
@@ -205,7 +205,7 @@ def _run_lengths(ordered):  # pragma: no cover
 
 
 @_compiled
-def _merge(keys, counts, other, amounts, sign):  # pragma: no cover
+def _merge(keys, counts, other, amounts, factor):  # pragma: no cover
     """Merge two sorted lists of keys; counts of equal keys add."""
     out = np.empty(len(keys) + len(other), keys.dtype)
     total = np.empty(len(out), np.int64)
@@ -214,7 +214,7 @@ def _merge(keys, counts, other, amounts, sign):  # pragma: no cover
         from_mine = j == len(other) or (i < len(keys) and keys[i] <= other[j])
         from_other = i == len(keys) or (j < len(other) and other[j] <= keys[i])
         out[size] = keys[i] if from_mine else other[j]
-        total[size] = (counts[i] if from_mine else 0) + (sign * amounts[j] if from_other else 0)
+        total[size] = (counts[i] if from_mine else 0) + (factor * amounts[j] if from_other else 0)
         i += from_mine
         j += from_other
         size += 1

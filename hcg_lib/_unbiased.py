@@ -1,14 +1,15 @@
 r"""The squared norm of a covariance matrix, unbiased, from independent groups of documents.
 
-$‖P - pq^⊤‖² = ⟨P,P⟩ - 2⟨P, pq^⊤⟩ + ⟨p,p⟩⟨q,q⟩$ is a polynomial in the pair distribution P and its margins p, q.
-Let group g hold $n_g$ pairs with counts $N_g$, first margins $A_g$ and second margins $B_g$. Groups are independent,
-so a product of counts of different groups has the product of their means as its mean, and
+Let group g hold $n_g$ pairs with counts $N_g$, first margins $A_g$ and second margins $B_g$, and frequencies
+$P_g = N_g/n_g$, $a_g = A_g/n_g$, $b_g = B_g/n_g$. From two groups, $P_i - a_i b_j^⊤$ has the mean $C$ (derived:
+i and j are independent, so the product of their margins has the product of the means), and from four
 
-$$ \frac{\sum_{g≠h} ⟨N_g, N_h⟩}{\sum_{g≠h} n_g n_h}
- - 2\,\frac{\sum_{g,h,k\ \text{distinct}} A_h^⊤ N_g B_k}{\sum n_g n_h n_k}
- + \frac{\sum_{g,h,k,l\ \text{distinct}} ⟨A_g,A_h⟩⟨B_k,B_l⟩}{\sum n_g n_h n_k n_l} $$
+$$ \widehat{‖C‖^2} = \frac{\sum_{i,j,k,l\ \text{distinct}} m_i m_j m_k m_l
+   ⟨P_i - a_i b_j^⊤,\; P_k - a_k b_l^⊤⟩}{\sum_{i,j,k,l\ \text{distinct}} m_i m_j m_k m_l}, \qquad m_g = w_g n_g $$
 
-is unbiased (derived). With one pair a group it is the unbiased HSIC of Song et al. (2012) with delta kernels.
+has the mean $‖C‖^2$, whatever the dependence inside a group. The weights $w$ are 1, or random for a resample. One
+weight for all four factors keeps the estimate unchanged when frequencies are shifted by constants, which is what
+makes it precise. With one pair a group it is the unbiased HSIC of Song et al. (2012) with delta kernels.
 """
 
 from __future__ import annotations
@@ -18,36 +19,53 @@ import numpy as np
 from hcg_lib._pairs import Products
 
 Array = np.ndarray
-LEAST = 4  # factors of the last term, hence groups
+LEAST = 4  # groups in the sum above
 
 
 def squared_norm(products: Products, pairs: Array, weights: Array, difference: bool = False) -> Array:
     """Return the unbiased squared norm for each row of group `weights` (R, G): shape (R,).
 
-    A weight multiplies the counts of its group; equal weights give the estimate, random ones its resamples.
-    With `difference` the counts are differences and only the first term is wanted.
+    With `difference` the counts are differences of counts, their margins vanish, and two groups suffice.
     """
     mass = weights * pairs
     one, two, three, four = (np.sum(mass**k, axis=1) for k in (1, 2, 3, 4))
-    off = _without_diagonal(products.pair)
-    squares = np.sum((weights @ off) * weights, axis=1) / (one**2 - two)
+    apart = ~np.eye(len(pairs), dtype=bool)
+    squares = products.pair * apart
     if difference:
-        return squares
-    groups = len(pairs)
-    g, h, k = np.ogrid[:groups, :groups, :groups]
-    triple = products.triple * ((g != h) & (g != k) & (h != k))
-    contracted = (weights @ triple.reshape(groups, -1)).reshape(-1, groups, groups)
-    crossed = np.einsum("rhk,rh,rk->r", contracted, weights, weights)
-    crossed /= one**3 - 3 * one * two + 2 * three
+        return np.sum((weights @ squares) * weights, axis=1) / (one**2 - two)
+    # Σ_{j≠l, neither i nor k} m_j m_l = M1² - M2 - 2 M1 (m_i + m_k) + 2 m_i² + 2 m_k² + 2 m_i m_k
+    once, twice = weights * mass, weights * mass**2
+    joint = (one**2 - two) * _form(weights, squares, weights) - 4 * one * _form(once, squares, weights)
+    joint += 4 * _form(twice, squares, weights) + 2 * _form(once, squares, once)
 
-    first, second = _without_diagonal(products.first), _without_diagonal(products.second)
+    first, second = products.first * apart, products.second * apart
     left, right = weights * (weights @ first), weights * (weights @ second)
-    total = left.sum(1) * right.sum(1)
-    sharing_one = np.sum(left * right, axis=1)  # g = k, and likewise g = l, h = k, h = l
-    sharing_two = np.einsum("rg,gh,rh->r", weights**2, first * second, weights**2)
-    margins = total - 4 * sharing_one + 2 * sharing_two
-    margins /= one**4 - 6 * one**2 * two + 3 * two**2 + 8 * one * three - 6 * four
-    return squares - 2 * crossed + margins
+    sharing_one = np.sum(left * right, axis=1)  # j = i, and likewise j = k, l = i, l = k
+    sharing_two = _form(weights**2, first * second, weights**2)
+    margins = left.sum(1) * right.sum(1) - 4 * sharing_one + 2 * sharing_two
+    total = one**4 - 6 * one**2 * two + 3 * two**2 + 8 * one * three - 6 * four
+    return (joint - 2 * _crossed(products.triple, mass, weights) + margins) / total
+
+
+def _form(left: Array, matrix: Array, right: Array) -> Array:
+    """Bilinear form of each row: Σ_ik left_i matrix_ik right_k."""
+    return np.sum((left @ matrix) * right, axis=1)
+
+
+def _crossed(triple: Array, mass: Array, weights: Array) -> Array:
+    """Sum ⟨N_i, A_k B_l⟩ over distinct i, k, l, weighted by the mass of the groups that are none of them."""
+    groups = len(triple)
+    i, k, l = np.ogrid[:groups, :groups, :groups]
+    flat = (triple * ((i != k) & (i != l) & (k != l))).reshape(groups, -1)
+    heavy = weights * mass
+
+    def contract(first: Array, second: Array, third: Array) -> Array:
+        inner = (first @ flat).reshape(-1, groups, groups)
+        return np.sum(second * (inner @ third[:, :, None])[:, :, 0], axis=1)
+
+    total = mass.sum(1) * contract(weights, weights, weights)
+    total -= contract(heavy, weights, weights) + contract(weights, heavy, weights)
+    return total - contract(weights, weights, heavy)
 
 
 def plugin_norm(products: Products, pairs: Array, difference: bool = False) -> float:
@@ -63,7 +81,3 @@ def plugin_norm(products: Products, pairs: Array, difference: bool = False) -> f
 def resampling_weights(groups: int, resamples: int, rng: np.random.Generator) -> Array:
     """Return exponential weights (resamples, groups): the Bayesian bootstrap, which never drops a group."""
     return rng.exponential(size=(resamples, groups))
-
-
-def _without_diagonal(matrix: Array) -> Array:
-    return matrix * ~np.eye(len(matrix), dtype=bool)
