@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from hcg_lib._random import generator
+from hcg_lib._tuple_moments import covariance
 from hcg_lib._validate import check_integer
 from hcg_lib.grammar import RandomHierarchyModel
 
@@ -178,6 +179,16 @@ class Population:
         """
         check_integer("l", l, 1, self.grammar.L - 1)
         return self.weights[l - 1][:, :, None, None, None] * self.context(l, k, target, family)[:, None]
+
+    def tuple_correlation(self, l: int, k: int | None = None, target: int = 0) -> float:
+        r"""Return the root mean square of C(t, z) over tuples, slots, positions, symbols and families.
+
+        Its mean square over grammars is `theory.tuple_correlation` squared.
+        """
+        k = l + 1 if k is None else k
+        families = [self.tuple_context(l, k, target, n) for n in range(self.grammar.s ** (self.grammar.L - k))]
+        tables = [p.reshape(-1, *p.shape[2:]) for p in families]
+        return float(np.sqrt(np.mean([covariance(table) ** 2 for table in tables])))
 
     def context_variance(self, l: int, k: int | None = None, target: int = 0) -> float:
         """Variance of p(z|a) - p(z) over context symbols z and level-l symbols a (with their probability).

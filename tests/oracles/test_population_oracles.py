@@ -126,11 +126,22 @@ def test_pooled_tuple_counts_converge_to_the_population(targets, target, zipf):
 def test_mean_square_estimates_agree_with_the_population():
     """Floor-subtracted estimates from few strings are unbiased: mean of 40 samples within 4 standard errors."""
     g = RandomHierarchyModel.random(v=8, m=4, s=2, L=3, seed=3)
-    joint = Population(g).tuple_context(1)
+    joint = Population(g).tuple_context(1, family=0)
     p = joint.reshape(-1, *joint.shape[2:])
     exact = ((p - p.sum(3, keepdims=True) * p.sum(0, keepdims=True)) ** 2).mean()
-    found = [level_statistics(g, g.sample(600, seed=seed), [1])[1].mean_square().value for seed in range(40)]
+    samples = [level_statistics(g, g.sample(600, seed=seed), [1], family=0)[1] for seed in range(40)]
+    found = [sample.mean_square().value for sample in samples]
     assert abs(np.mean(found) - exact) < 4 * np.std(found) / np.sqrt(40)
+
+
+def test_tuple_correlation_is_the_root_mean_square_over_families():
+    g = RandomHierarchyModel.random(v=4, m=2, s=2, L=3, seed=3)
+    exact, squares = Population(g), []
+    for family in range(2):
+        joint = exact.tuple_context(1, family=family)
+        for (y, r, slot, q), row in np.ndenumerate(joint.sum(4)):
+            squares += [((joint[y, r, slot, q, z] - row * joint[:, :, slot, q, z].sum()) ** 2) for z in range(4)]
+    assert exact.tuple_correlation(1) == pytest.approx(np.sqrt(np.mean(squares)))
 
 
 def test_estimated_token_correlations_agree_with_the_population():
