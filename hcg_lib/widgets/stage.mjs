@@ -21,11 +21,11 @@ function fill(node, attributes, children) {
 
 let pieces = 0;
 
-// The frame of a piece: <section class="hcg"> with a name for screen readers and a status line that is read aloud.
+// The frame of a piece: a named group, and a status line that is read aloud.
 export function stage(el, kind, title) {
   const id = `hcg-${kind}-${++pieces}`;
   const status = make("p", { class: "hcg-status", role: "status", "aria-live": "polite" });
-  const root = make("section", { class: `hcg hcg-${kind}`, "aria-label": title, id, "data-lm-suppress-shortcuts": "true" });
+  const root = make("div", { class: `hcg hcg-${kind}`, role: "group", "aria-label": title, id, "data-lm-suppress-shortcuts": "true" });
   el.append(root);
   return { id, root, say: (text) => { if (status.textContent !== text) status.textContent = text; }, status };
 }
