@@ -32,9 +32,10 @@ lint: install-test ## ruff, mypy, and the round trip text → notebook → text
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/notebooks/test_roundtrip.py
 
-format: install-test ## let ruff rewrite the code
+format: install-test ## let ruff and jupytext write code and chapters in their one form
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+	$(PY) tools/canonical.py
 
 bench: install-test ## measure throughput against the reference and against this machine
 	$(PY) -m benchmarks

@@ -20,7 +20,14 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-STRUCTURE = ("_config.yml", "_toc.yml", "book/_ext", "book/_static", "book/_extra/_static/vendor/stamp")
+STRUCTURE = (
+    "_config.yml",
+    "_toc.yml",
+    "book/_ext",
+    "book/_static",
+    "book/_templates",
+    "book/_extra/_static/vendor/stamp",
+)
 
 
 class BuildError(Exception):
