@@ -9,7 +9,7 @@ import numpy as np
 
 from hcg_lib._pairs import DensePairs, SparsePairs
 from hcg_lib._random import generator
-from hcg_lib._unbiased import LEAST, plugin_norm, resampling_weights, squared_norm
+from hcg_lib._unbiased import LEAST, estimate_and_influences, plugin_norm
 from hcg_lib._validate import check_integer, check_real
 
 Array = np.ndarray
@@ -20,7 +20,8 @@ class CorrelationCurve:
     """A norm of the covariance at each distance, with interval and floor. All arrays have shape (T,).
 
     `squared` is the unbiased estimate of ‖C‖² (it may be negative), `plugin` the biased one that frequencies give;
-    `replicates` (R, T) are bootstrap values of `squared`, the same resample of groups in a row.
+    `replicates` (R, T) are bootstrap values of `squared`: normal multipliers, one a group and the same along a row,
+    times what leaving the group out changes (multiplier bootstrap of the jackknife).
     `independent` is the floor that independent pairs would have, `levels` the LCA level or None.
     """
 
@@ -124,8 +125,7 @@ class Estimator:
                 f"needs pairs in at least {LEAST} documents, but at {where} only {int(filled.min())} of "
                 f"{self.documents} documents reach; give more documents or shorter distances"
             )
-        weights = resampling_weights(self.groups, resamples, generator(seed))
-        everything = np.ones((1, self.groups))
+        multipliers = generator(seed).normal(size=(resamples, self.groups))
         columns: dict[str, list[Any]] = {"squared": [], "plugin": [], "independent": [], "replicates": []}
         for family, pairs in enumerate(self.pairs.astype(np.float64)):
             products = self.counts.products(family, margins=not self.difference)
@@ -137,8 +137,9 @@ class Estimator:
                 independent = np.sqrt(max((1 - p) * (1 - q), 0) / total)
             columns["independent"].append(independent)
             columns["plugin"].append(plugin_norm(products, pairs, self.difference))
-            columns["squared"].append(squared_norm(products, pairs, everything, self.difference)[0])
-            columns["replicates"].append(squared_norm(products, pairs, weights, self.difference))
+            square, influence = estimate_and_influences(products, pairs, self.difference)
+            columns["squared"].append(square)
+            columns["replicates"].append(square + multipliers @ influence)
         out = {name: np.array(column) for name, column in columns.items()}
         out["replicates"] = out["replicates"].T
         return confidence, out

@@ -73,12 +73,12 @@ class TokenCorrelations(Estimator):
     distances
         Increasing integers >= 1; 24 of them up to 4096, evenly spaced in the logarithm, if None.
     groups
-        Number of groups, >= 4: the units of the bootstrap.
+        Number of groups, >= 5: the units of the bootstrap.
 
     Raises
     ------
     ValueError
-        On tokens outside 0 … v-1, distances below 1 or not increasing, fewer than 4 groups.
+        On tokens outside 0 … v-1, distances below 1 or not increasing, fewer than 5 groups.
 
     Examples
     --------
@@ -130,7 +130,7 @@ class TokenCorrelations(Estimator):
         return self
 
     def estimate(self, confidence: float = 0.95, resamples: int = 400, seed: Any = 0) -> CorrelationCurve:
-        """Return the curve; intervals come from `resamples` bootstrap resamples of the groups."""
+        """Return the curve; intervals come from `resamples` bootstrap replicates over groups."""
         labels = np.array([f"distance {t}" for t in self.distances])
         confidence, values = self._values(confidence, resamples, seed, labels)
         return CorrelationCurve(self.distances, self.v, self.pairs.sum(1), **values, confidence=confidence)
@@ -148,7 +148,7 @@ class LevelCorrelations(Estimator):
     v, s, L
         Vocabulary, branching factor and depth; strings have d = s**L tokens.
     groups
-        Number of groups of strings, >= 4.
+        Number of groups of strings, >= 5.
 
     Examples
     --------

@@ -57,7 +57,7 @@ def text_curves(
     Parameters
     ----------
     documents
-        Vectors of ids below v. At every distance at least 4 groups must hold a document that is longer.
+        Vectors of ids below v. At every distance at least 5 groups must hold a document that is longer.
     v, distances, groups, confidence, resamples
         As in `TokenCorrelations` and its `estimate`.
     shuffles

@@ -9,7 +9,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,7 @@ _LOOKALIKES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "�
 _PIECE = 1 << 16  # bytes of text given to the trainer at once
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What a tokenizer offers: its number of ids, text to ids, ids to text."""
 
