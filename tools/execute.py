@@ -19,6 +19,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -31,7 +32,6 @@ import jupytext
 import nbformat
 import papermill
 import yaml
-from jupyter_core.paths import jupyter_runtime_dir
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
@@ -228,16 +228,17 @@ def execute(run: Run) -> NotebookNode:
     partial = run.target.with_suffix(".failed.ipynb")
     started = time.perf_counter()
     try:
-        notebook = papermill.execute_notebook(
-            notebook,
-            str(partial),
-            kernel_name="python3",
-            progress_bar=False,
-            cwd=str(BOOK),
-            config=kernel_config(),
-            start_timeout=180,
-            execution_timeout=3600,
-        )
+        with kernel_sockets() as config:
+            notebook = papermill.execute_notebook(
+                notebook,
+                str(partial),
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(BOOK),
+                config=config,
+                start_timeout=180,
+                execution_timeout=None,
+            )
     except PapermillExecutionError as error:
         raise ChapterError(describe(run, error, partial)) from None
     clean(notebook)
@@ -251,10 +252,12 @@ def execute(run: Run) -> NotebookNode:
     return notebook
 
 
-def kernel_config() -> Config:
-    """Talk to the kernel through a socket file where paths are short enough for one: no ports, no races."""
-    short = os.name == "posix" and len(jupyter_runtime_dir()) < 50
-    return Config({"KernelManager": {"transport": "ipc" if short else "tcp"}})
+@contextlib.contextmanager
+def kernel_sockets() -> Iterator[Config]:
+    """Settings to talk to the kernel through files of its own: no ports, no races, no warning of open ones."""
+    with tempfile.TemporaryDirectory(prefix="hcg-") as folder:
+        local = os.name == "posix" and len(folder) < 80  # longer paths make no sockets
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}} if local else {})
 
 
 def clean(notebook: NotebookNode) -> None:

@@ -16,10 +16,10 @@ def axe():
     return script.read_text(encoding="utf8")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width, theme", [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_no_serious_violation(server, visit, axe, name, theme):
-    page = visit(f"{server}/{name}", theme=theme)
+def test_axe_finds_no_serious_violation(server, visit, axe, name, width, theme):
+    page = visit(f"{server}/{name}", width=width, theme=theme)
     page.evaluate(axe)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     serious = [
