@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -157,19 +158,20 @@ def _download(source: Source, scratch: Path, progress: bool, timeout: float) -> 
         disable=not progress or not sys.stderr.isatty(),
     )
     with bar, tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=scratch, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, cwd=scratch, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             while process.poll() is None:
                 if time.monotonic() - start > timeout:
-                    raise FetchError(
-                        f"{command[0]} gave no {source.package} within {timeout:.0f} s; is there a network?"
-                    )
+                    raise FetchError(f"{command[0]} gave no {source.package} within {timeout:g} s; is there a network?")
                 time.sleep(0.1)
-                bar.update(_size(scratch) - bar.n)
+                bar.update(max(0, _size(scratch) - bar.n))
         finally:
-            process.kill()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)  # the client and what it started
             process.wait()
-        bar.update(_size(scratch) - bar.n)
+        bar.update(max(0, _size(scratch) - bar.n))
         if process.returncode:
             log.seek(0)
             last = " | ".join(log.read().decode("utf8", "replace").split("\n")[-6:]).strip(" |")
@@ -181,7 +183,10 @@ def _download(source: Source, scratch: Path, progress: bool, timeout: float) -> 
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    try:
+        return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    except FileNotFoundError:  # the client moved a file of its own meanwhile
+        return 0
 
 
 def _sha256(path: Path) -> str:

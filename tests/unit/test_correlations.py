@@ -72,7 +72,7 @@ def test_unbiased_for_any_law_of_documents():
     truth = np.sum(reference.covariance(np.einsum("x,xab->ab", law, tables)) ** 2)
     unbiased, plain = mean_over_outcomes([law] * 4, [tables] * 4)
     assert unbiased == pytest.approx(truth, abs=1e-13)
-    assert plain > truth + 0.01  # what the correction is for
+    assert plain > 2 * truth  # what the correction is for
 
 
 def test_unbiased_for_documents_of_different_lengths():
