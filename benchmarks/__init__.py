@@ -1,0 +1,1 @@
+"""How fast the library is: against the plain reference implementations, and against this machine."""
