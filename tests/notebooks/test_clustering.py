@@ -10,8 +10,12 @@ def value(executed):
     return executed("clustering")[1]
 
 
-def test_crossings_move_as_the_predicted_threshold(value):
-    assert 0.7 < value["clustering_slope"] < 1.3  # four sets over a factor 16; the alternative m^(2l+1) would give > 1.5
+def test_each_level_costs_one_power_of_m_and_not_two(value):
+    assert 0.6 < value["clustering_exponent_ml"] < 1.4
+
+
+def test_the_vocabulary_enters_about_linearly(value):
+    assert 0.5 < value["clustering_exponent_v"] < 1.7  # a factor 2 in v, two grammars
 
 
 @pytest.mark.parametrize("name", VARIANTS)
