@@ -45,11 +45,17 @@ class DensePairs:
 
     def add_positions(self, strings: Array, first: int, left: Array, right: Array) -> None:
         """Count the pairs (x_i, x_j) of strings of one length, family f holding i = left[f], j = right[f]."""
-        map_slices(
-            lambda part: _count_positions(strings, first, left[part], right[part], self.counts[part]),
-            len(left),
-            least=8,
-        )
+        groups = self.counts.shape[1]
+        for group in range(groups):
+            columns = np.ascontiguousarray(strings[(group - first) % groups :: groups].T)
+            counts = self.counts[:, group]
+            map_slices(
+                lambda part, columns=columns, counts=counts: _count_columns(  # type: ignore[misc]
+                    columns, left[part], right[part], counts[part]
+                ),
+                len(left),
+                least=8,
+            )
 
     def merge(self, other: DensePairs, factor: int) -> None:
         """Add `factor` times the counts of `other`."""
@@ -169,12 +175,12 @@ def _count_distances(tokens, offsets, first, distances, counts):  # pragma: no c
 
 
 @_compiled
-def _count_positions(strings, first, left, right, counts):  # pragma: no cover
-    groups = counts.shape[1]
-    for p in range(strings.shape[0]):
-        g = (first + p) % groups
-        for f in range(len(left)):
-            counts[f, g, strings[p, left[f]], strings[p, right[f]]] += 1
+def _count_columns(columns, left, right, counts):  # pragma: no cover
+    """Count pairs of positions, one table at a time, along contiguous columns (d, P)."""
+    for f in range(len(left)):
+        table, one, other = counts[f], columns[left[f]], columns[right[f]]
+        for p in range(columns.shape[1]):
+            table[one[p], other[p]] += 1
 
 
 @_compiled
