@@ -83,6 +83,7 @@ def noise_frames(grammar: RandomHierarchyModel, noise: Any = None, strings: int 
     >>> frames.confidence[:, 0].tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
+    from hcg_lib.evidence import uniform_noise  # here, because torch takes seconds to load
     from hcg_lib.inference import belief_propagation
 
     epsilon = check_noise(np.linspace(0, 1, 33) if noise is None else noise)
@@ -94,7 +95,7 @@ def noise_frames(grammar: RandomHierarchyModel, noise: Any = None, strings: int 
     shown, kept, confidence = [], [], []
     for e in epsilon:
         noisy = np.where(fate < e, redrawn, clean)
-        likelihood = (1 - e) * np.eye(grammar.v)[noisy] + e / grammar.v
+        likelihood = uniform_noise(noisy, 1 - e, grammar.v)
         marginals = [np.asarray(a) for a in belief_propagation(grammar, likelihood).marginals]
         shown.append(noisy[0])
         kept.append([a[0] for a in marginals])
