@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,7 @@ LIBRARY = ROOT / "hcg_lib"
 PROFILES = BOOK / "profiles.yml"
 CONSTRAINTS = ROOT / "constraints.txt"
 RECORD = "application/papermill.record/text/plain"
+VIEW = "application/vnd.jupyter.widget-view+json"
 Scalar = bool | int | float | str | None
 
 
@@ -260,9 +262,19 @@ def kernel_sockets() -> Iterator[Config]:
         yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}} if local else {})
 
 
+def is_progress_bar(output: NotebookNode) -> bool:
+    """Whether an output is a bar of tqdm, which is of the run and not of the page."""
+    data = output.get("data", {})
+    return VIEW in data and re.search(r"\d+%\|.*\| \d|\dit \[", data.get("text/plain", "")) is not None
+
+
 def clean(notebook: NotebookNode) -> None:
     """Nothing volatile in the artefact, and no tag that the text does not have."""
     notebook.metadata.pop("papermill", None)
+    for cell in code_cells(notebook):
+        cell.outputs = [output for output in cell.outputs if not is_progress_bar(output)]
+    if not any(VIEW in output.get("data", {}) for cell in code_cells(notebook) for output in cell.outputs):
+        notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)

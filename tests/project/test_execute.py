@@ -36,8 +36,11 @@ Prose.
 
 ```{code-cell} ipython3
 from myst_nb import glue
+from tqdm.auto import tqdm
 
 glue("small_product", float(n * rate), display=False)
+for _ in tqdm([1, 2], desc="waiting"):
+    pass
 1 / (n - 7)
 ```
 """
@@ -130,6 +133,13 @@ def test_executed_notebook_says_how_it_was_computed(executed_once):
 
 def test_glued_values_are_those_of_the_run(executed_once):
     assert execute.glued(nbformat.reads(executed_once, 4)) == {"small_product": 6.0}
+
+
+def test_progress_bars_do_not_stay_in_the_page(executed_once):
+    notebook = nbformat.reads(executed_once, 4)
+    assert [output for cell in execute.code_cells(notebook) for output in cell.outputs if output.get("text")] == []
+    assert "waiting" not in str([cell.outputs for cell in execute.code_cells(notebook)])
+    assert "widgets" not in notebook.metadata
 
 
 def test_executed_notebook_is_its_text_again(executed_once):
