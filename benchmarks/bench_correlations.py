@@ -44,7 +44,7 @@ def benchmarks(quick: bool = False) -> Iterator[dict[str, Any]]:
         ("curve, BPE ids", 4096, 10_000_000 // scale, 10.0, "sorting 32-bit keys, then gathers of a v x 32 table"),
         ("curve, characters", 48, 28_000_000 // scale, 15.0, "increments of a first-level-cache table"),
     ):
-        documents = _zipf(v, size, 280, seed=0)
+        documents = _zipf(v, size, 280 // scale + 32, seed=0)
         distances = default_distances(4096, 28)[-24:]
         TokenCorrelations(v, [1, 2]).update(documents[:20]).estimate(resamples=2)  # compile
 

@@ -149,6 +149,7 @@ def _download(source: Source, scratch: Path, progress: bool, timeout: float) -> 
     command = _command(source)
     if shutil.which(command[0]) is None:
         raise FetchError(f"{command[0]} is not installed; {source.package} comes from {source.client}")
+    client = Path(command[0]).name if source.client != "pip" else "pip"
     start = time.monotonic()
     bar = tqdm(
         total=source.bytes,
@@ -164,7 +165,7 @@ def _download(source: Source, scratch: Path, progress: bool, timeout: float) -> 
         try:
             while process.poll() is None:
                 if time.monotonic() - start > timeout:
-                    raise FetchError(f"{command[0]} gave no {source.package} within {timeout:g} s; is there a network?")
+                    raise FetchError(f"{client} gave no {source.package} within {timeout:g} s; is there a network?")
                 time.sleep(0.1)
                 bar.update(max(0, _size(scratch) - bar.n))
         finally:
@@ -177,7 +178,7 @@ def _download(source: Source, scratch: Path, progress: bool, timeout: float) -> 
             last = " | ".join(log.read().decode("utf8", "replace").split("\n")[-6:]).strip(" |")
             hint = {"apt": " Run `apt-get update` once if the package is not known."}.get(source.client, "")
             raise FetchError(
-                f"{command[0]} could not download {source.package} (exit code {process.returncode}); is there a "
+                f"{client} could not download {source.package} (exit code {process.returncode}); is there a "
                 f"network?{hint} It said: {last or 'nothing'}"
             )
 
