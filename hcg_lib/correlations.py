@@ -7,7 +7,7 @@ $$ C_{ab}(t) = P(X=a, Y=b) - P(X=a)\,P(Y=b), \qquad ‖C‖ = \Big(\sum_{ab} C_{
 (by analogy with arXiv 2406.00048, Eq. 6). Frequencies in place of probabilities give a norm that never falls
 below a sampling floor: its square is too large by the variance of the estimate. Here documents are dealt into
 groups and a product of frequencies only ever takes factors of *different* groups, so the square is unbiased
-whatever the dependence inside a document (derived; :func:`hcg_lib._unbiased.squared_norm`).
+whatever the dependence inside a document (derived; `hcg_lib._unbiased.squared_norm`).
 """
 
 from __future__ import annotations

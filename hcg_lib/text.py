@@ -1,8 +1,10 @@
 """Real text: corpora cut into documents. Tokenizers are in `hcg_lib.tokenization` and named here too.
 
-corpus = load_corpus("sotu-slice")             # committed; "sotu", "gcide", … after python -m hcg_lib.fetch
-corpus = load_corpus("folder/of/txt/files")    # one file a document; or one .bin of uint16 ids
-ids = encode(corpus.documents, CharacterTokenizer())    # or train_bpe(corpus.documents, 4096)
+For example::
+
+    corpus = load_corpus("sotu-slice")             # committed; "sotu", "gcide", … after python -m hcg_lib.fetch
+    corpus = load_corpus("folder/of/txt/files")    # one file a document; or one .bin of uint16 ids
+    ids = encode(corpus.documents, CharacterTokenizer())    # or train_bpe(corpus.documents, 4096)
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def train_bpe(
 
 
 def gpt2_tokenizer(cache: str | Path | None = None) -> BytePairTokenizer:
-    """Return GPT-2's encoding, 50,257 ids, from its fetched tables; id 50,256 is <|endoftext|>.
+    """Return GPT-2's encoding, 50,257 ids, from its fetched tables; id 50,256 is `<|endoftext|>`.
 
     Raises
     ------
