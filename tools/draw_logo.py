@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hcg_lib.plotting import LEVEL_COLORS
+
 STATIC = Path(__file__).resolve().parents[1] / "book" / "_static"
-COLORS = ("#0072b2", "#1a9c74", "#d98200", "#cc5f8f")  # leaves … root; readable on white and on black
+COLORS = LEVEL_COLORS[:4]  # leaves … root; readable on white and on black
 SIZE, DEPTH = 96, 3
 
 
@@ -32,7 +34,7 @@ def svg() -> str:
         for k, (x, y) in enumerate(below):
             px, py = above[k // 2]
             shapes.append(
-                f'<path d="M{px:.1f} {py:.1f}L{x:.1f} {y:.1f}" stroke="#8a8f98" stroke-width="2.5" fill="none"/>'
+                f'<path d="M{px:.1f} {py:.1f}L{x:.1f} {y:.1f}" stroke="#8A9199" stroke-width="2.5" fill="none"/>'
             )
     for level, row in enumerate(levels):
         shapes += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radii[level]}" fill="{COLORS[level]}"/>' for x, y in row]
@@ -53,7 +55,7 @@ def png(path: Path, pixels: int = 64) -> None:
     levels = nodes()
     for above, below in zip(levels[1:], levels, strict=False):
         for k, (x, y) in enumerate(below):
-            axes.plot([above[k // 2][0], x], [above[k // 2][1], y], color="#8a8f98", lw=2, zorder=1)
+            axes.plot([above[k // 2][0], x], [above[k // 2][1], y], color="#8A9199", lw=2, zorder=1)
     for level, row in enumerate(levels):
         xs, ys = zip(*row, strict=True)
         axes.scatter(xs, ys, s=(26, 40, 60, 90)[level], color=COLORS[level], zorder=2, lw=0)
