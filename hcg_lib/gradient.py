@@ -235,6 +235,20 @@ def measure_sensitivity(
     }
 
 
+def sensitivity_over_grammars(
+    v: int, m: int, s: int, l: int, k: int, ratio: float, grammars: int, H: int = 0
+) -> dict[str, Any]:
+    """Measure S for grammars 0 … grammars-1, one sample each: one stored point, P and lists of S and its expectation.
+
+    Examples
+    --------
+    >>> sorted(sensitivity_over_grammars(8, 3, 2, 1, 2, ratio=1.0, grammars=2))
+    ['P', 'S', 'S_expected']
+    """
+    points = [measure_sensitivity(v, m, s, l, k, ratio, i, 0, H) for i in range(check_integer("grammars", grammars, 1))]
+    return {"P": points[0]["P"], **{name: [point[name] for point in points] for name in ("S", "S_expected")}}
+
+
 def _ratio(squares: float, class_squares: float, total_squares: float, v: int, m: int) -> float:
     """Mean squared distance inside classes over that of all pairs, from sums of squares of rows, classes and all."""
     inside = (m * squares - class_squares) / (v * m * (m - 1))

@@ -136,3 +136,10 @@ def test_unequal_synonyms_keep_some_sensitivity():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_stored_point_is_the_list_of_its_grammars():
+    point = gradient.sensitivity_over_grammars(8, 3, 2, 1, 2, ratio=0.5, grammars=2)
+    second = gradient.measure_sensitivity(8, 3, 2, 1, 2, ratio=0.5, grammar=1, sample=0)
+    assert point["S"][1] == second["S"]
+    assert point["P"] == second["P"] == round(theory.tuple_threshold(8, 3, 2, 1) / 2)
