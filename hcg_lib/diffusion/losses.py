@@ -1,0 +1,67 @@
+r"""What a denoiser is asked to minimise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hcg_lib._random import generator
+from hcg_lib._validate import check_integer
+from hcg_lib.diffusion.processes import Process
+from hcg_lib.diffusion.samplers import Denoiser
+
+
+def variational_loss(process: Process, denoiser: Denoiser, x0: Tensor, seed: Any, t: Any = None) -> Tensor:
+    r"""Return the variational term of every string in nats per token (paper §3.2): (B,).
+
+    $$ \mathrm{KL}\big( q(x_{t-1} \mid x_t, x_0) \,\|\, p(x_{t-1} \mid x_t) \big) \quad\text{averaged over tokens.} $$
+
+    T times its mean over t = 1 … T bounds the negative log-likelihood per token; a model that knows the rules of
+    levels <= k sits at H_k (`hcg_lib.theory.loss_plateaus`).
+
+    Parameters
+    ----------
+    process, denoiser
+        As in :func:`hcg_lib.diffusion.samplers.ancestral_sample`.
+    x0
+        (B, d) clean tokens, int64.
+    seed
+        Integer or numpy Generator: draws the times and the noise.
+    t
+        Steps in 1 … T: one, or (B,) one a string. By default one a string, stratified: string b draws from the
+        b-th of B equal parts of 1 … T, which spreads a batch over all times.
+
+    Examples
+    --------
+    >>> from hcg_lib.diffusion import ExactDenoiser, UniformProcess, linear_beta
+    >>> from hcg_lib.grammar import RandomHierarchyModel
+    >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=2, seed=0)
+    >>> process = UniformProcess(linear_beta(100), v=4)
+    >>> x0 = torch.from_numpy(g.sample(2000, seed=0)).long()
+    >>> bound = 100 * float(variational_loss(process, ExactDenoiser(g, process), x0, seed=0).mean())
+    >>> abs(bound - g.entropy() / g.d) < 0.1
+    True
+    """
+    rng, B = generator(seed), len(x0)
+    steps = stratified_times(process.schedule.T, B, rng) if t is None else np.broadcast_to(np.asarray(t), (B,))
+    if steps.size and steps.min() < 1:
+        raise ValueError(f"t must hold integers from 1 to T = {process.schedule.T}, got {int(steps.min())}")
+    x = process.corrupt(x0, steps, rng)
+    cavity = denoiser(x, steps)
+    clean = torch.nn.functional.one_hot(x0, process.v).to(cavity)
+    true, model = process.reverse(x, clean, steps), process.reverse(x, cavity, steps)
+    return (torch.xlogy(true, true) - torch.xlogy(true, model)).sum(-1).mean(-1)
+
+
+def stratified_times(T: int, B: int, seed: Any) -> np.ndarray:
+    """Draw B steps in 1 … T, the b-th from the b-th of B equal parts: int64 (B,), each uniform over a batch.
+
+    >>> stratified_times(4, 4, seed=0).tolist()
+    [1, 2, 3, 4]
+    """
+    T, B = check_integer("T", T, 1), check_integer("B", B, 0)
+    place = (np.arange(B) + generator(seed).random(B)) / max(B, 1)
+    return 1 + np.minimum((place * T).astype(np.int64), T - 1)

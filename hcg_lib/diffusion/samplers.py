@@ -1,0 +1,113 @@
+"""Samplers: from noise back to strings, with any denoiser that returns cavity probabilities."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt
+from torch import Tensor
+
+from hcg_lib._random import generator
+from hcg_lib._validate import check_integer
+from hcg_lib.diffusion.processes import Process
+from hcg_lib.rules import symbol_dtype
+
+Denoiser = Callable[[Tensor, Any], Tensor]
+Array = np.ndarray
+
+
+def categorical(probabilities: Tensor, seed: Any) -> Tensor:
+    """Draw one index along the last axis of each row, by inverse CDF: int64 of the remaining axes.
+
+    The numbers come from the generator, so that every device draws the same up to rounding; rows need not be
+    normalised. Far faster than torch.multinomial on many short rows.
+
+    Examples
+    --------
+    >>> categorical(torch.tensor([[0.0, 1.0], [2.0, 0.0]]), seed=0).tolist()
+    [1, 0]
+    """
+    running = probabilities.cumsum(-1)
+    uniform = torch.from_numpy(generator(seed).random((*running.shape[:-1], 1)))
+    level = uniform.to(running) * running[..., -1:]
+    return (running[..., :-1] <= level).sum(-1)
+
+
+def ancestral_sample(
+    process: Process,
+    denoiser: Denoiser,
+    P: int,
+    d: int,
+    seed: Any,
+    times: Sequence[int] | None = None,
+    batch: int = 4096,
+    device: str = "cpu",
+) -> UInt[Array, " {P} {d}"]:
+    """Draw P strings: start from the prior and, step after step, draw every token from `process.reverse`.
+
+    Parameters
+    ----------
+    process
+        The forward process to undo.
+    denoiser
+        Called with tokens (B, d) and the step t, an integer; returns the cavity (B, d, v), rows sum to 1.
+    P, d
+        Strings and their length.
+    seed
+        Integer or numpy Generator.
+    times
+        Decreasing steps from T to 0; all of them by default.
+    batch
+        Strings treated at once.
+    device
+        Where the tokens live.
+
+    Returns
+    -------
+    (P, d) symbols of the smallest dtype that holds them.
+
+    Raises
+    ------
+    ValueError
+        If `times` is not decreasing from T to 0, or the denoiser's output is not (B, d, v) finite numbers >= 0.
+
+    Examples
+    --------
+    >>> from hcg_lib.diffusion import ExactDenoiser, UniformProcess, linear_beta
+    >>> from hcg_lib.grammar import RandomHierarchyModel
+    >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=2, seed=0)
+    >>> process = UniformProcess(linear_beta(500), v=4)
+    >>> x = ancestral_sample(process, ExactDenoiser(g, process), P=50, d=4, seed=0)
+    >>> bool(g.level_accuracy(x).min() > 0.9)
+    True
+    """
+    P, d, batch = check_integer("P", P, 0), check_integer("d", d, 1), check_integer("batch", batch, 1)
+    steps = _check_times(times, process.schedule.T)
+    rng = generator(seed)
+    out = np.empty((P, d), symbol_dtype(process.v))
+    for start in range(0, P, batch):
+        x = process.prior(min(batch, P - start), d, rng).to(device)
+        for t, earlier in itertools.pairwise(steps):
+            cavity = _check_output(denoiser(x, t), (*x.shape, process.v), t)
+            x = categorical(process.reverse(x, cavity, t, earlier), rng)
+        out[start : start + batch] = x.cpu().numpy()
+    return out
+
+
+def _check_times(times: Sequence[int] | None, T: int) -> list[int]:
+    steps = list(range(T, -1, -1)) if times is None else [check_integer("times", t, 0, T) for t in times]
+    if steps[:1] != [T] or steps[-1] != 0 or any(a <= b for a, b in itertools.pairwise(steps)):
+        raise ValueError(f"times must decrease from T = {T} to 0, got {times!r}")
+    return steps
+
+
+def _check_output(cavity: Tensor, shape: tuple[int, ...], t: int) -> Tensor:
+    if cavity.shape != shape:
+        raise ValueError(f"denoiser must return shape {shape}, got {tuple(cavity.shape)} at step {t}")
+    if cavity.numel() and not (float(cavity.min()) >= 0 and float(cavity.max()) < torch.inf):
+        raise ValueError(f"denoiser must return finite probabilities >= 0, got others at step {t}")
+    return cavity
