@@ -29,11 +29,6 @@ def figures(chapter):
     ]
 
 
-def glue_names(chapter):
-    sources = "\n".join(cell.source for cell in execute.code_cells(notebook(chapter)))
-    return re.findall(r"""\bglue\(\s*f?["']([^"']+)["']""", sources)
-
-
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_text_is_what_jupytext_writes(chapter):
     assert jupytext.writes(jupytext.reads(text(chapter), "md:myst"), "md:myst") == text(chapter)
@@ -79,13 +74,12 @@ def test_last_section_says_what_differs_from_the_paper(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_glued_names_carry_the_name_of_their_chapter(chapter):
-    assert [name for name in glue_names(chapter) if not name.startswith(f"{chapter}_")] == []
+def test_glued_names_carry_the_name_of_their_chapter(chapter, executed):
+    assert [name for name in executed(chapter)[1] if not name.startswith(f"{chapter}_")] == []
 
 
-@pytest.mark.parametrize("what", [glue_names, lambda c: [meta["figure"]["name"] for meta in figures(c)]])
-def test_names_are_unique_across_the_book(what):
-    names = [name for chapter in CHAPTERS for name in what(chapter)]
+def test_names_of_figures_are_unique_across_the_book():
+    names = [meta["figure"]["name"] for chapter in CHAPTERS for meta in figures(chapter)]
     assert sorted(names) == sorted(set(names))
 
 
