@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hcg_lib import gradient, theory
+from hcg_lib.experiments import read_points
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.population import Population
 from hcg_lib.tuples import level_statistics
@@ -143,3 +145,11 @@ def test_a_stored_point_is_the_list_of_its_grammars():
     second = gradient.measure_sensitivity(8, 3, 2, 1, 2, ratio=0.5, grammar=1, sample=0)
     assert point["S"][1] == second["S"]
     assert point["P"] == second["P"] == round(theory.tuple_threshold(8, 3, 2, 1) / 2)
+
+
+def test_stored_points_are_what_this_code_computes():
+    store = Path(__file__).resolve().parents[2] / "book" / "results" / "synonym_sensitivity.jsonl"
+    points = sorted(read_points(store, 1).values(), key=lambda point: point["result"]["P"])
+    assert len(points) >= 42
+    for point in points[:2]:
+        assert gradient.sensitivity_over_grammars(**point["config"])["S"] == pytest.approx(point["result"]["S"])
