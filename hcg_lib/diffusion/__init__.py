@@ -1,5 +1,6 @@
 """Diffusion on strings: processes, schedules, losses and samplers, with the exact denoiser as a drop-in."""
 
+from .ceilings import exact_denoiser
 from .exact import ExactDenoiser
 from .losses import stratified_times, variational_loss
 from .processes import Process, UniformProcess
@@ -14,6 +15,7 @@ __all__ = [
     "UniformProcess",
     "ancestral_sample",
     "categorical",
+    "exact_denoiser",
     "linear_beta",
     "stratified_times",
     "variational_loss",

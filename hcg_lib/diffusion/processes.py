@@ -23,8 +23,11 @@ from hcg_lib.evidence import uniform_noise
 class Process(Protocol):
     """What a forward process must know; tokens are int64 tensors (B, d), probabilities (B, d, v)."""
 
-    v: int
-    schedule: Schedule
+    @property
+    def v(self) -> int: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
 
     def prior(self, B: int, d: int, seed: Any) -> Tensor: ...
 
