@@ -20,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 VERDICT = re.compile(r":class: verdict\n(.*?)\n`{3,}", re.DOTALL)
 GLUE = re.compile(r"\{glue:text\}`([^`:]+)(?::([^`]*))?`")
+RECORD = "application/papermill.record/text/plain"
 COLUMNS = ["claim", "prediction", "measured", "verdict"]
 
 
@@ -33,23 +34,34 @@ def from_afar(chapter: str, text: str) -> str:
     return GLUE.sub(lambda found: f"{{glue:text}}`{chapter}.ipynb::{found[1]}:{found[2] or 's'}`", text)
 
 
-def mark(verdict: str) -> str:
-    """A sign before the word, for the eye that only skims."""
+def sign(verdict: str) -> str:
+    """A mark before the word, for the eye that only skims."""
     if verdict.startswith("holds"):
-        return f"✓ {verdict}"
-    return f"✗ {verdict}" if verdict.startswith("does not hold") else f"◐ {verdict}"
+        return "✓"
+    return "✗" if verdict.startswith("does not hold") else "◐"
 
 
-def table(chapter: str, text: str) -> list[str]:
-    """Lines of the verdict table of a chapter, its numbers looked up in that chapter."""
+def glued(notebook: dict[str, Any]) -> dict[str, str]:
+    """name → text of everything that a notebook glued."""
+    return {
+        output["metadata"]["scrapbook"]["name"]: "".join(output["data"].get(RECORD, "")).strip("'")
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+        if "scrapbook" in output.get("metadata", {})
+    }
+
+
+def table(chapter: str, text: str, values: dict[str, str]) -> list[str]:
+    """Lines of the verdict table of a chapter, its numbers and its verdicts looked up in that chapter."""
     found = VERDICT.search(text)
     rows = [line for line in found[1].splitlines() if line.startswith("|")] if found else []
     if len(rows) < 3 or [cell.split(" (")[0] for cell in cells(rows[0])] != COLUMNS:
         raise ValueError(f"{chapter}: no verdict table with the columns {', '.join(COLUMNS)}")
     lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|"]
     for row in rows[2:]:
-        *claim, verdict = cells(from_afar(chapter, row))
-        lines.append(f"| {' | '.join([*claim, mark(verdict)])} |")
+        *claim, verdict = cells(row)
+        words = GLUE.sub(lambda found: values[found[1]], verdict)
+        lines.append(from_afar(chapter, f"| {' | '.join([*claim, f'{sign(words)} {verdict}'])} |"))
     return lines
 
 
@@ -62,7 +74,7 @@ class Scoreboard(SphinxDirective):
         self.env.note_dependency(str(source))
         notebook = json.loads(source.read_text(encoding="utf8"))
         text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
-        content = StringList(table(chapter, text), source=str(source))
+        content = StringList(table(chapter, text, glued(notebook)), source=str(source))
         holder = nodes.Element()
         self.state.nested_parse(content, self.content_offset, holder)
         return holder.children

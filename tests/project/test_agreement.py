@@ -35,3 +35,12 @@ def test_no_notebook_with_outputs_is_tracked():
 
     tracked = subprocess.run(["git", "ls-files", "*.ipynb"], capture_output=True, text=True, cwd=execute.ROOT)
     assert tracked.stdout == ""
+
+
+def test_every_public_module_is_on_the_api_page():
+    package = execute.ROOT / "hcg_lib"
+    modules = {path.stem for path in package.glob("[!_]*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    page = (execute.BOOK / "api.md").read_text(encoding="utf8")
+    assert sorted(name for name in modules if f"automodule:: hcg_lib.{name}\n" not in page) == []
