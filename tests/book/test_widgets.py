@@ -5,7 +5,8 @@ import pytest
 from tests import smoke
 
 CONTROLS = "input[type=range], .noUi-handle, select, button, [role=button][tabindex='0']"
-PICTURE = """root => [...root.querySelectorAll("svg:not(button svg), img, canvas, .widget-html-content, .widget-htmlmath-content, output")]
+DRAWN = "svg:not(button svg), img, canvas, output, .widget-html-content, .widget-htmlmath-content"
+PICTURE = f"""root => [...root.querySelectorAll("{DRAWN}")]
   .filter(node => node.offsetParent || node.ownerSVGElement || node.closest("svg"))
   .map(node => node.tagName === "CANVAS" ? node.toDataURL() : node.outerHTML).join("\\n")"""
 
