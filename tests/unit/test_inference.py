@@ -181,6 +181,15 @@ def test_a_long_string_does_not_underflow():
         assert (bp.posterior.argmax(-1) == clean).mean() > 0.99
 
 
+def test_a_very_long_string_needs_no_tile_of_them():
+    long = RandomHierarchyModel.random(v=4, m=2, s=2, L=16, seed=0)
+    clean = long.sample(1, seed=0)
+    assert np.allclose(log_evidence(long, masking(clean, 4)), long.log_probability(clean), rtol=1e-12)
+    assert np.array_equal(sample_posterior(long, masking(clean, 4), seed=0), clean)
+    drawn = sample_posterior(long, masking(np.where(np.arange(long.d) % 8 < 3, -1, clean.astype(int)), 4), seed=0)
+    assert long.is_grammatical(drawn).all()
+
+
 # ---- truncation ---------------------------------------------------------------------------------------------
 
 
