@@ -10,10 +10,17 @@ from torch import Tensor
 
 from hcg_lib import _logspace, _messages
 from hcg_lib._parallel import map_slices
+from hcg_lib._rows import WIDTH
 from hcg_lib._tree import Tree
 
 Array = np.ndarray
 LEAST = 256  # strings worth a thread
+BYTES = 1 << 28  # of a thread's messages
+
+
+def fits(tree: Tree, likelihood: Tensor) -> bool:
+    """Whether the messages of one tile of strings are small enough to be held."""
+    return 2 * (int(tree.first[-1]) + 1) * tree.v * WIDTH * likelihood.element_size() <= BYTES
 
 
 def _tables(tree: Tree, dtype: np.dtype) -> tuple[Array, Array, Array, Any]:

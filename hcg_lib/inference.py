@@ -11,7 +11,8 @@ $$ D_{n_j}(x) \propto \sum_{(y,r):\,R[y,r]_j = x} D_n(y)\, w(r|y) \prod_{k\ne j}
 
 Any node has marginal $U \cdot D$; at a leaf $D$ alone is the *cavity* $p(x_{0,i} \mid \text{all tokens but the i-th})$.
 Cost $O(d\,v\,m\,s)$ per string. Compiled kernels work in the linear domain and bound what underflow may have
-cost; strings where that exceeds rounding, and tensors elsewhere than on the CPU, take the route of logarithms.
+cost; strings where that exceeds rounding, tensors elsewhere than on the CPU, and strings of very many tokens take the
+route of logarithms.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def belief_propagation(g: RandomHierarchyModel, likelihood: Any, levels: int | N
     True
     """
     tree, blocks = _prepare(g, likelihood, levels)
-    marginals, cavity, total = _route(blocks).beliefs(tree, blocks)
+    marginals, cavity, total = _route(tree, blocks).beliefs(tree, blocks)
     total = _per_string(tree, g, total)
     parts = [marginals[:, a:b].reshape(len(total), (b - a) * g.d // tree.d, g.v) for a, b in _spans(tree)]
     cavity = cavity.reshape(len(total), g.d, g.v)
@@ -113,7 +114,7 @@ def log_evidence(g: RandomHierarchyModel, likelihood: Any, levels: int | None = 
     True
     """
     tree, blocks = _prepare(g, likelihood, levels)
-    total = _route(blocks).evidence(tree, blocks)
+    total = _route(tree, blocks).evidence(tree, blocks)
     return _like(likelihood, _per_string(tree, g, total))
 
 
@@ -146,7 +147,7 @@ def sample_posterior(g: RandomHierarchyModel, likelihood: Any, seed: Any, levels
     """
     tree, blocks = _prepare(g, likelihood, levels)
     blocks = blocks.detach()
-    route, starts = _route(blocks), range(0, len(blocks), CHUNK)
+    route, starts = _route(tree, blocks), range(0, len(blocks), CHUNK)
     streams = generator(seed).spawn(len(starts))
     strings = torch.empty(blocks.shape[:2], dtype=torch.int64, device=blocks.device)
 
@@ -204,9 +205,10 @@ def _like(original: Any, value: Tensor) -> Any:
     return value if isinstance(original, Tensor) else value.numpy()
 
 
-def _route(phi: Tensor) -> Any:
+def _route(tree: Tree, phi: Tensor) -> Any:
     """The module that does the work: both have `beliefs`, `evidence` and `draw`."""
-    return _compiled if phi.device.type == "cpu" and not phi.requires_grad else _logspace
+    compiled = phi.device.type == "cpu" and not phi.requires_grad and _compiled.fits(tree, phi)
+    return _compiled if compiled else _logspace
 
 
 def _spans(tree: Tree) -> list[tuple[int, int]]:
