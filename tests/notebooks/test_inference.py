@@ -3,6 +3,9 @@
 import pytest
 
 from hcg_lib import theory
+from hcg_lib.diffusion import exact_denoiser
+from hcg_lib.experiments import read_points
+from tools.execute import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,13 @@ def test_the_root_melts_first(value):
 @pytest.mark.parametrize("claim", ["enumeration", "sampler", "trap", "plateaus", "melting"])
 def test_every_claim_tested_in_smoke_holds(value, claim):
     assert value[f"inference_verdict_{claim}"] == "holds"
+
+
+def test_stored_points_are_what_the_present_code_computes():
+    points = read_points(ROOT / "book" / "results" / "inference_exact.jsonl", version=1).values()
+    cheap = sorted(points, key=lambda point: point["provenance"]["seconds"])[:3]
+    assert len(points) >= 100
+    for point in cheap:
+        again = exact_denoiser(**point["config"])
+        assert again["accuracy"] == pytest.approx(point["result"]["accuracy"], abs=1e-3)  # ties within rounding
+        assert again["bound"] == pytest.approx(point["result"]["bound"], abs=1e-3)
