@@ -36,5 +36,5 @@ if [ ! -x .venv/bin/python ]; then
 fi
 
 echo "installing hcg-book[$extras] (a few minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
+.venv/bin/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e ".[$extras]"
 touch "$stamp"

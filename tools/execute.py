@@ -204,16 +204,23 @@ def is_fresh(run: Run) -> bool:
 # --- execution --------------------------------------------------------------------------------------------
 
 
+def commit() -> str | None:
+    """The commit of the working tree, with a + where it was changed; None outside of version control."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--abbrev=7", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+    except FileNotFoundError:
+        return None
+
+
 def provenance(run: Run, seconds: float) -> dict[str, Any]:
     """Who computed this notebook: shown at the head of the page."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--abbrev=7", "--exclude=*"]
-    described = subprocess.run(git, capture_output=True, text=True, check=False)
     return {
         "chapter": run.chapter,
         "profile": run.profile,
         "parameters": run.parameters,
         "seconds": round(seconds, 2),
-        "commit": described.stdout.strip() or None,
+        "commit": commit(),
         "python": platform.python_version(),
         "versions": {name: version(name).split("+")[0] for name in ("hcg-book", "numpy", "torch")},
         "processor": platform.machine(),

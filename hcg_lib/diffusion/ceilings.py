@@ -53,7 +53,7 @@ def exact_denoiser(
     Examples
     --------
     >>> point = exact_denoiser(4, 2, 2, 2, T=50, P=100, grammar=0)
-    >>> min(point["accuracy"]) > 0.8, 0 < point["bound"] < np.log(4)
+    >>> min(point["accuracy"]) > 0.8, 0 < point["bound"] < 1.39
     (True, True)
     """
     P = check_integer("P", P, 2)
