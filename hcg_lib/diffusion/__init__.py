@@ -2,10 +2,10 @@
 
 from .ceilings import exact_denoiser
 from .exact import ExactDenoiser
-from .losses import stratified_times, variational_loss
+from .losses import bayes_gap, cross_entropy_term, stratified_times, variational_loss, variational_term
 from .processes import Process, UniformProcess
 from .samplers import Denoiser, ancestral_sample, categorical
-from .schedules import Schedule, linear_beta
+from .schedules import Schedule, linear_beta, power_signal
 
 __all__ = [
     "Denoiser",
@@ -14,9 +14,13 @@ __all__ = [
     "Schedule",
     "UniformProcess",
     "ancestral_sample",
+    "bayes_gap",
     "categorical",
+    "cross_entropy_term",
     "exact_denoiser",
     "linear_beta",
+    "power_signal",
     "stratified_times",
     "variational_loss",
+    "variational_term",
 ]

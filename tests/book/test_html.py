@@ -14,16 +14,31 @@ REMOTE = re.compile(r"""<(?:script|link|img|iframe|source|video|audio)\b[^>]*\b(
 PAGES = [*build.pages(), "search.html", "genindex.html"]
 
 
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+
+
 class Reader(html.parser.HTMLParser):
-    """Collects links, anchors and images of a page."""
+    """Collects links, anchors, images and prose (neither code nor mathematics) of a page."""
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.anchors, self.images = [], set(), []
+        self.links, self.anchors, self.images, self.prose = [], set(), [], []
+        self.silent = []  # open elements from the outermost one on whose text is not prose
         self.feed(text)
+
+    def handle_data(self, data):
+        if not self.silent:
+            self.prose.append(data)
+
+    def handle_endtag(self, tag):
+        if self.silent and tag == self.silent[-1]:
+            self.silent.pop()
 
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
+        no_prose = tag in ("pre", "code", "script", "style") or "math" in (values.get("class") or "").split()
+        if tag not in VOID and (self.silent or no_prose):
+            self.silent.append(tag)
         self.anchors |= {values[key] for key in ("id", "name") if values.get(key)}
         if tag == "a" and values.get("href"):
             self.links.append(values["href"])
@@ -93,6 +108,13 @@ def test_no_page_knows_where_it_was_built(pages):
 def test_no_page_shows_an_error_or_a_raw_directive(pages):
     signs = ("Traceback (most recent call last)", "{glue:", "{numref}", "{cite:t}", "system-message", "<td>nan</td>")
     assert [(name, sign) for name, text in pages.items() for sign in signs if sign in text] == []
+
+
+def test_mathematics_is_closed_where_it_was_opened(readers):
+    """A dollar or a TeX command in the prose is a formula that was not recognized."""
+    raw = re.compile(r".{0,30}(?:\$(?!HCG_)|\\[a-zA-Z]{2,}).{0,30}")
+    found = {name: raw.findall("".join(reader.prose)) for name, reader in readers.items()}
+    assert {name: signs for name, signs in found.items() if signs} == {}
 
 
 def test_search_knows_every_page(site):
