@@ -1,0 +1,54 @@
+"""From a network to a denoiser: evidence in, cavity probabilities out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from hcg_lib.diffusion.processes import Process
+
+
+def cavity(network: nn.Module, process: Process, x: Tensor, t: Any) -> Float[Tensor, "B d v"]:
+    """Return what a network believes of every clean token from all the others: probabilities, with gradients.
+
+    Parameters
+    ----------
+    network
+        Evidence (B, d, v) in, cavity logits (B, d, v) out. Time enters through the evidence alone.
+    process
+        What corrupted the tokens.
+    x, t
+        (B, d) tokens at step t (one, or (B,) one a string).
+    """
+    return network(process.likelihood(x, t)).float().softmax(-1)
+
+
+@dataclass(frozen=True)
+class LearnedDenoiser:
+    """A network in the place of the exact denoiser: called as (x, t), it returns (B, d, v) without gradients.
+
+    Parameters
+    ----------
+    network, process
+        As in :func:`cavity`.
+
+    Examples
+    --------
+    >>> from hcg_lib.diffusion import UniformProcess, ancestral_sample, linear_beta
+    >>> from hcg_lib.networks import MessagePassing
+    >>> process = UniformProcess(linear_beta(10), v=4)
+    >>> denoiser = LearnedDenoiser(MessagePassing(v=4, s=2, L=2, seed=0), process)
+    >>> ancestral_sample(process, denoiser, P=3, d=4, seed=0).shape
+    (3, 4)
+    """
+
+    network: nn.Module
+    process: Process
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor, t: Any) -> Tensor:
+        return cavity(self.network, self.process, x, t)

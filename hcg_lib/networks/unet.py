@@ -1,0 +1,97 @@
+r"""The authors' tree U-Net: one encoder and one decoder block a level of the tree (paper §3.5).
+
+Its input is the evidence itself, standardised by one constant mean and deviation, which is how it learns the time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hcg_lib._validate import check_integer
+from hcg_lib.diffusion.schedules import Schedule
+from hcg_lib.networks._parts import Weights, check_evidence
+
+
+class TreeUNet(nn.Module):
+    r"""The authors' "bpUnet": strided convolutions up the tree, transposed ones down, skips between them.
+
+    Embedding: v → W, GELU. Encoder, L blocks: s neighbors of W channels → W, LayerNorm, GELU. Decoder, L blocks:
+    2W (itself and the encoder's output of the same resolution; at the top, the latter twice) → s neighbors of W
+    channels, LayerNorm, GELU. Readout: 2W (itself and the embedding) → v. No biases outside the LayerNorms. Weights
+    are N(0, 1); a matrix product is scaled by its fan-in to the power -1/2, the readout's by its inverse, and a
+    decoder's fan-in counts 2 s W. A kernel of width s and stride s is a matrix on s concatenated neighbors, and that
+    is how it is computed here.
+
+    The evidence enters as $(\phi - \mu)/\sigma$ with averages over the steps of a schedule,
+
+    $$ \mu = \langle \bar\alpha + (1-\bar\alpha)/v \rangle, \qquad
+    \sigma^2 = \langle \bar\alpha + (1-\bar\alpha)/v^2 \rangle - \mu^2 . $$
+
+    The released code always takes them over beta from 1e-4 to 0.02, T = 1000; here the schedule is an argument.
+
+    Its output may depend on a token's own evidence: that a cavity must not is left to the loss.
+
+    Parameters
+    ----------
+    v, s, L
+        Vocabulary, branching and depth: strings have s**L tokens.
+    width
+        Channels W.
+    schedule
+        That of the process it will denoise.
+    seed
+        Integer or numpy Generator of the weights.
+
+    Examples
+    --------
+    >>> from hcg_lib.diffusion import linear_beta
+    >>> network = TreeUNet(v=4, s=2, L=3, width=8, schedule=linear_beta(10), seed=0)
+    >>> network(torch.ones(5, 8, 4)).shape
+    torch.Size([5, 8, 4])
+    >>> W, v, s, L = 8, 4, 2, 3
+    >>> sum(p.numel() for p in network.parameters()) == 3 * v * W + 3 * L * s * W**2 + 4 * L * W
+    True
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, v: int, s: int, L: int, *, schedule: Schedule, width: int = 1024, seed: Any = 0):
+        super().__init__()
+        self.v, self.s, self.L = check_integer("v", v, 2), check_integer("s", s, 2), check_integer("L", L, 1)
+        self.width, self.d = check_integer("width", width, 1), s**L
+        W, weights = self.width, Weights(seed)
+        abar = torch.tensor(schedule.abar)
+        mean = (abar + (1 - abar) / v).mean()
+        variance = (abar + (1 - abar) / v**2).mean() - mean**2
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("deviation", variance.sqrt().float())
+        self.embedding = weights.normal(W, v)
+        self.encoder = nn.ParameterList(weights.normal(W, s * W) for _ in range(L))
+        self.encoder_norms = nn.ModuleList(nn.LayerNorm(W) for _ in range(L))
+        self.decoder = nn.ParameterList(weights.normal(s * W, 2 * W) for _ in range(L))
+        self.decoder_norms = nn.ModuleList(nn.LayerNorm(W) for _ in range(L))
+        self.readout = weights.normal(v, 2 * W)
+
+    def forward(self, evidence: Float[Tensor, "B d v"]) -> Float[Tensor, "B d v"]:
+        """Return logits (B, d, v) from evidence (B, d, v)."""
+        x = (check_evidence(evidence, self.d, self.v) - self.mean) / self.deviation
+        B, W = len(x), self.width
+        x = F.gelu(_scaled(x, self.embedding, self.v**-0.5))
+        skips = [x]
+        for weight, norm in zip(self.encoder, self.encoder_norms, strict=True):
+            x = F.gelu(norm(_scaled(x.reshape(B, -1, self.s * W), weight, (self.s * W) ** -0.5)))
+            skips.append(x)
+        for weight, norm in zip(self.decoder, self.decoder_norms, strict=True):
+            x = torch.cat([x, skips.pop()], -1)
+            x = F.gelu(norm(_scaled(x, weight, (2 * self.s * W) ** -0.5).reshape(B, -1, W)))
+        return _scaled(torch.cat([x, skips.pop()], -1), self.readout, (2 * W) ** -1.0)
+
+
+def _scaled(x: Tensor, weight: Tensor, scale: float) -> Tensor:
+    return F.linear(x, weight) * scale
