@@ -82,7 +82,9 @@ class Muon(torch.optim.Optimizer):
                 if weight.grad is not None:
                     shapes[tuple(sorted(weight.shape[-2:]))].append(weight)
             for (a, b), weights in shapes.items():
-                stack = torch.cat([_flat(self._momentum(weight, group["momentum"]), a) for weight in weights])
+                stack = torch.cat(
+                    [_flat(self._momentum(weight, weight.grad, group["momentum"]), a) for weight in weights]
+                )
                 scale = group["lr"] * RMS * b**0.5
                 for weight, update in zip(
                     weights, orthogonalize(stack).split([_count(w) for w in weights]), strict=True
@@ -92,13 +94,11 @@ class Muon(torch.optim.Optimizer):
                     weight.sub_(turned.reshape(weight.shape), alpha=scale)
         return loss
 
-    def _momentum(self, weight: Tensor, decay: float) -> Tensor:
-        state, gradient = self.state[weight], weight.grad
-        assert gradient is not None  # the caller steps only weights that have one
+    def _momentum(self, weight: Tensor, gradient: Any, decay: float) -> Tensor:
+        state = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
-        state["momentum"].lerp_(gradient, 1 - decay)
-        return gradient.lerp(state["momentum"], decay)
+        return gradient.lerp(state["momentum"].lerp_(gradient, 1 - decay), decay)
 
 
 def _flat(matrices: Tensor, short: int) -> Tensor:

@@ -78,7 +78,7 @@ class TreeUNet(nn.Module):
         self.decoder_norms = nn.ModuleList(nn.LayerNorm(W) for _ in range(L))
         self.readout = weights.normal(v, 2 * W)
 
-    def forward(self, evidence: Float[Tensor, "B d v"]) -> Float[Tensor, "B d v"]:
+    def forward(self, evidence: Tensor) -> Float[Tensor, "B d v"]:
         """Return logits (B, d, v) from evidence (B, d, v)."""
         x = (check_evidence(evidence, self.d, self.v) - self.mean) / self.deviation
         B, W = len(x), self.width

@@ -1,0 +1,201 @@
+"""Networks: the authors' function from its description, and ours, whose output is a cavity by construction."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from hcg_lib.diffusion import UniformProcess, linear_beta, power_signal
+from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet, cavity
+
+shapes = st.sampled_from([(2, 2, 1), (3, 2, 3), (5, 2, 2), (3, 3, 2), (2, 4, 1), (4, 3, 1)])
+
+
+def evidence(B, d, v, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).random((B, d, v)) + 0.01).float()
+
+
+# ---- the authors' network
+
+
+def by_convolutions(network, phi):
+    """paper §3.5 in the words of the paper: channels first, strided and transposed convolutions, explicit fan-ins."""
+    W, s, v = network.width, network.s, network.v
+    norm = lambda x, layer: F.layer_norm(x.mT, (W,), layer.weight, layer.bias).mT  # noqa: E731
+    x = ((phi / phi.sum(-1, keepdim=True) - network.mean) / network.deviation).mT
+    x = F.gelu(F.conv1d(x, network.embedding[:, :, None]) / v**0.5)
+    skips = [x]
+    for weight, layer in zip(network.encoder, network.encoder_norms, strict=True):
+        kernel = weight.reshape(W, s, W).permute(0, 2, 1)  # out, in, position
+        x = F.gelu(norm(F.conv1d(x, kernel, stride=s) / (s * W) ** 0.5, layer))
+        skips.append(x)
+    for weight, layer in zip(network.decoder, network.decoder_norms, strict=True):
+        kernel = weight.reshape(s, W, 2 * W).permute(2, 1, 0)  # in, out, position
+        x = torch.cat([x, skips.pop()], 1)
+        x = F.gelu(norm(F.conv_transpose1d(x, kernel, stride=s) / (s * 2 * W) ** 0.5, layer))
+    x = torch.cat([x, skips.pop()], 1)
+    return (F.conv1d(x, network.readout[:, :, None]) / (2 * W)).mT
+
+
+@given(shapes, st.integers(1, 9), st.integers(0, 99))
+@settings(max_examples=20)
+def test_the_authors_network_is_the_one_of_the_description(shape, width, seed):
+    v, s, L = shape
+    network = TreeUNet(v, s, L, width=width, schedule=linear_beta(20), seed=seed)
+    phi = evidence(3, s**L, v, seed)
+    with torch.no_grad():
+        assert torch.allclose(network(phi), by_convolutions(network, phi), atol=1e-5)
+        assert torch.allclose(network(phi), network(7 * phi), atol=1e-5)
+    norms = 2 * L * 2 * width
+    assert sum(p.numel() for p in network.parameters()) == 3 * v * width + 3 * L * s * width**2 + norms
+
+
+def test_the_authors_weights_are_standard_normal():
+    network = TreeUNet(16, 2, 3, width=128, schedule=linear_beta(20), seed=0)
+    for weight in [*network.encoder, *network.decoder]:
+        assert abs(weight.mean()) < 5 / weight.numel() ** 0.5
+        assert abs(weight.std() - 1) < 5 / weight.numel() ** 0.5
+
+
+@pytest.mark.parametrize("schedule", [linear_beta(200), power_signal(30)])
+def test_the_input_is_standardised_by_the_schedule_of_the_process(schedule):
+    """mu and sigma are those of the entries at one token, over all steps: the token seen with probability abar + …"""
+    v, x = 5, torch.zeros(1, 1, dtype=torch.long)
+    network = TreeUNet(v, 2, 1, width=4, schedule=schedule)
+    seen = torch.cat([UniformProcess(schedule, v).likelihood(x, t)[0, 0] for t in range(schedule.T + 1)])
+    own = seen.reshape(-1, v)[:, 0].double()  # abar + (1 - abar) / v
+    abar = torch.tensor(schedule.abar)
+    assert torch.allclose(network.mean.double(), own.mean(), atol=1e-6)
+    assert torch.allclose(
+        network.deviation.double() ** 2, (abar + (1 - abar) / v**2).mean() - own.mean() ** 2, atol=1e-6
+    )
+
+
+def test_another_schedule_is_another_input():
+    phi = evidence(2, 4, 3)
+    first, second = (TreeUNet(3, 2, 2, width=8, schedule=schedule) for schedule in (linear_beta(9), power_signal(9)))
+    assert not torch.allclose(first(phi), second(phi))
+
+
+def test_the_authors_network_hears_the_token_itself():
+    network = TreeUNet(3, 2, 2, width=8, schedule=linear_beta(9))
+    assert (own_influence(network, evidence(4, 4, 3)) > 0).all()
+
+
+# ---- ours
+
+
+def own_influence(network, phi):
+    """How much the output at each token depends on its own evidence: sum of |derivative|, (d,)."""
+    phi = phi.clone().requires_grad_()
+    out = network(phi)
+    weight = torch.from_numpy(np.random.default_rng(1).normal(size=out.shape)).float()
+    return torch.stack([
+        torch.autograd.grad((out[:, i] * weight[:, i]).sum(), phi, retain_graph=True)[0][:, i].abs().sum()
+        for i in range(phi.shape[1])
+    ])  # fmt: skip
+
+
+def awake(network, seed=0):
+    """The network with all its biases and priors drawn, as training leaves them."""
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.from_numpy(rng.normal(size=parameter.shape)).float() * 0.3)
+    return network
+
+
+@given(shapes, st.integers(0, 99))
+@settings(max_examples=20)
+def test_no_token_hears_itself_and_every_token_hears_the_others(shape, seed):
+    v, s, L = shape
+    d = s**L
+    network = awake(MessagePassing(v, s, L, width=6, hidden=8, seed=seed))
+    phi = evidence(4, d, v, seed)
+    assert (own_influence(network, phi) == 0).all()
+    with torch.no_grad():
+        before = network(phi)
+        for i in range(d):
+            changed = phi.clone()
+            changed[:, i] = changed[:, i].flip(-1) ** 3
+            differs = (network(changed) != before).any(-1)
+            assert not differs[:, i].any()  # to the bit
+            others = torch.arange(d) != i
+            assert differs[:, others].float().mean() > 0.9
+
+
+def test_nodes_of_a_level_share_their_weights():
+    """Exchanging the two halves of a string exchanges the halves of the output if the root's slots are alike."""
+    network = awake(MessagePassing(4, 2, 3, width=8, hidden=16))
+    with torch.no_grad():
+        for units in network.levels[-1].units:
+            units.from_child[1] = units.from_child[0]
+        phi = evidence(5, 8, 4)
+        assert torch.allclose(network(phi).roll(4, 1), network(phi.roll(4, 1)), atol=1e-5)
+
+
+def test_positions_among_siblings_are_told_apart():
+    network = MessagePassing(4, 2, 2, width=8, hidden=16)
+    phi = evidence(5, 4, 4)
+    assert not torch.allclose(network(phi).flip(1), network(phi.flip(1)), atol=1e-3)
+
+
+def test_only_ratios_of_evidence_matter_and_certainty_is_allowed():
+    network = MessagePassing(4, 2, 2, width=8, hidden=16)
+    phi = evidence(5, 4, 4)
+    scale = torch.linspace(0.1, 100, 20).reshape(5, 4, 1)
+    with torch.no_grad():
+        assert torch.allclose(network(phi), network(phi * scale), atol=1e-4)
+        hard = F.one_hot(torch.arange(20).reshape(5, 4) % 4, 4).float()
+        assert torch.isfinite(network(hard)).all()
+
+
+# ---- both
+
+
+@pytest.mark.parametrize("make", [
+    lambda seed: MessagePassing(4, 2, 2, width=8, hidden=16, seed=seed),
+    lambda seed: TreeUNet(4, 2, 2, width=8, schedule=linear_beta(9), seed=seed),
+])  # fmt: skip
+def test_weights_come_from_the_seed_alone(make):
+    state = torch.random.get_rng_state()
+    weights = [torch.cat([p.flatten() for p in make(seed).parameters()]) for seed in (0, 0, 1)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_a_network_in_the_place_of_a_denoiser():
+    process = UniformProcess(linear_beta(9), v=4)
+    network = MessagePassing(4, 2, 2, width=8, hidden=16)
+    x, t = torch.from_numpy(np.random.default_rng(0).integers(4, size=(6, 4))), np.arange(1, 7)
+    beliefs = LearnedDenoiser(network, process)(x, t)
+    assert torch.allclose(beliefs.sum(-1), torch.ones(6, 4))
+    assert not beliefs.requires_grad
+    assert cavity(network, process, x, t).requires_grad
+    changed = x.clone()
+    changed[:, 1] = (changed[:, 1] + 1) % 4
+    assert torch.equal(LearnedDenoiser(network, process)(changed, t)[:, 1], beliefs[:, 1])  # a cavity
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: MessagePassing(1, 2, 2), "v must be an integer >= 2, got 1"),
+        (lambda: MessagePassing(4, 1, 2), "s must be an integer >= 2, got 1"),
+        (lambda: MessagePassing(4, 2, 0), "L must be an integer >= 1, got 0"),
+        (lambda: MessagePassing(4, 2, 2, hidden=7), "hidden must be even, got 7"),
+        (lambda: MessagePassing(4, 2, 2, seed=-1), "seed must be"),
+        (lambda: TreeUNet(4, 2, 2, width=0, schedule=linear_beta(9)), "width must be an integer >= 1, got 0"),
+        (
+            lambda: MessagePassing(4, 2, 2)(torch.ones(3, 8, 4)),
+            r"evidence must be a tensor .* = \(B, 4, 4\), got \(3, 8, 4\)",
+        ),
+        (lambda: TreeUNet(4, 2, 2, width=8, schedule=linear_beta(9))(torch.ones(3, 4)), "evidence must be a tensor"),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
