@@ -129,7 +129,7 @@ class MessagePassing(nn.Module):
         self.levels = nn.ModuleList(Level(s, width, hidden, l == L, weights) for l in range(1, L + 1))
         self.readout = weights.linear(width, v)
 
-    def forward(self, evidence: Float[Tensor, "B d v"]) -> Float[Tensor, "B d v"]:
+    def forward(self, evidence: Tensor) -> Float[Tensor, "B d v"]:
         """Return cavity logits (B, d, v) from evidence (B, d, v)."""
         u = self.embedding(self.features(evidence))
         excited = [self.levels[0].excite(u.reshape(-1, self.s, self.width))]
