@@ -143,7 +143,8 @@ def _write(store, start):
 @pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_sweep_keeps_what_was_done(tmp_path, kill):
     code = (
-        "import time; from hcg_lib.experiments import run\n"
+        "import signal, time; from hcg_lib.experiments import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job would ignore Ctrl-C
         "def slow(x):\n    time.sleep(0.05)\n    return {'y': x}\n"
         f"run(slow, [{{'x': x}} for x in range(1000)], path={str(tmp_path)!r})"
     )
