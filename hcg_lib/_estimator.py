@@ -10,9 +10,11 @@ import numpy as np
 from hcg_lib._pairs import DensePairs, SparsePairs
 from hcg_lib._random import generator
 from hcg_lib._unbiased import LEAST, estimate_and_influences, plugin_norm
-from hcg_lib._validate import check_integer, check_real
+from hcg_lib._validate import check_integer, check_real, shown
 
 Array = np.ndarray
+MOST_GROUPS = 1024
+MOST_RESAMPLES = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ class Estimator:
 
     def __init__(self, v: int, families: int, groups: int, dense_bytes: int):
         self.v = check_integer("v", v, 1, 2**31)
-        self.groups = check_integer("groups", groups, LEAST, 1024)
+        self.groups = check_integer("groups", groups, LEAST, MOST_GROUPS)
         self.documents = 0
         self.difference = False
         self.pairs = np.zeros((families, self.groups), np.int64)
@@ -88,7 +90,7 @@ class Estimator:
 
     def _combine(self, other: Any, mine: int, theirs: int) -> Any:
         if type(other) is not type(self) or other._signature() != self._signature():
-            raise ValueError(f"both estimators must have equal v, groups and distances, got {self} and {other}")
+            raise ValueError(f"both estimators must have equal v, groups and distances, got {self} and {shown(other)}")
         out = self._empty()
         out.counts.merge(self.counts, mine)
         out.counts.merge(other.counts, theirs)
@@ -117,7 +119,7 @@ class Estimator:
     def _values(self, confidence: float, resamples: int, seed: Any, labels: Array) -> tuple[float, dict[str, Array]]:
         """Return per family the pairs, the squares (plain, unbiased, bootstrap) and the independent floor."""
         confidence = check_real("confidence", confidence, 0, 1, strict=True)
-        resamples = check_integer("resamples", resamples, 2)
+        resamples = check_integer("resamples", resamples, 2, limit=MOST_RESAMPLES)
         filled = (self.pairs > 0).sum(1)
         if filled.min(initial=LEAST) < LEAST:
             where = labels[int(filled.argmin())]

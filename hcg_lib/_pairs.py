@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from hcg_lib._parallel import map_slices
+from hcg_lib._validate import as_array, iterate
 
 Array = np.ndarray
 BUFFER = 1 << 20  # tokens a group gathers before its sparse pairs are sorted
@@ -143,15 +144,16 @@ def pack(batch: Any) -> Iterator[tuple[Array, Array]]:
     """
     waiting: list[Array] = []
     size = 0
-    for part in [batch] if isinstance(batch, np.ndarray) else batch:
-        array = np.asarray(part)
+    documents = "one document (1-D), a batch (B, d) or an iterable of these"
+    for part in [batch] if isinstance(batch, np.ndarray) else iterate("tokens", batch, documents):
+        array = as_array("tokens", part)
         if array.ndim == 2:
             yield array.reshape(-1), np.arange(len(array) + 1) * array.shape[1]
         elif array.ndim == 1:
             waiting.append(array)
             size += len(array)
         else:
-            raise ValueError(f"tokens must be one document (1-D) or a batch (B, d), got shape {array.shape}")
+            raise ValueError(f"tokens must be {documents}, got shape {array.shape}")
         if size >= BUFFER:
             yield np.concatenate(waiting), np.cumsum([0, *map(len, waiting)])
             waiting, size = [], 0

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hcg_lib._validate import check_integer, shown
+
 INT64 = 2**63  # exclusive bound of what one signed word can count
 
 
@@ -19,8 +21,17 @@ def generator(seed: Any) -> np.random.Generator:
         return seed
     integer = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0
     if not integer and not isinstance(seed, np.random.SeedSequence):
-        raise ValueError(f"seed must be an integer >= 0 or a numpy.random.Generator, got {seed!r}")
+        raise ValueError(f"seed must be an integer >= 0 or a numpy.random.Generator, got {shown(seed)}")
     return np.random.default_rng(seed)
+
+
+def seeds(**parts: Any) -> np.random.SeedSequence:
+    """Return the seed made of several integers >= 0, each checked under its name.
+
+    >>> seeds(grammar=0, sample=1).entropy
+    [0, 1]
+    """
+    return np.random.SeedSequence([check_integer(name, part, 0) for name, part in parts.items()])
 
 
 def distinct_integers(n: int, size: int, rng: np.random.Generator) -> np.ndarray:

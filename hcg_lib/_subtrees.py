@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hcg_lib import _kernels
 from hcg_lib._parallel import map_slices
-from hcg_lib._random import INT64
+from hcg_lib._random import INT64, distinct_integers
+from hcg_lib._validate import as_array, shown
 
 if TYPE_CHECKING:
     from hcg_lib.grammar import RandomHierarchyModel
@@ -33,6 +35,23 @@ class Subtrees:
     def size(self, level: int) -> int:
         """Number of strings below one symbol of `level`: m**((s**level - 1)/(s - 1)), an exact integer."""
         return self.m ** ((self.s**level - 1) // (self.s - 1))
+
+    @cached_property
+    def n_strings(self) -> int:
+        """Number of strings below all v roots."""
+        return self.v * self.size(self.L)
+
+    def check_index(self, index: Any) -> Array:
+        """Return numbers of strings as an array of words or of Python integers, or raise a ValueError."""
+        number = as_array("index", index)
+        whole = number.dtype.kind in "iu" or all(isinstance(i, Integral) for i in number.flat)
+        if number.ndim != 1 or not whole:
+            raise ValueError(f"index must be a list of integers, got {shown(index)}")
+        if number.size and not (number.min() >= 0 and number.max() < self.n_strings):
+            bad = number.min() if number.min() < 0 else number.max()
+            allowed = f"from 0 to n_strings - 1 = {shown(self.n_strings - 1)}"
+            raise ValueError(f"index must hold integers {allowed}, got {shown(int(bad))}")
+        return number
 
     @cached_property
     def word_level(self) -> int:
@@ -96,6 +115,11 @@ class Subtrees:
         return ((read[-1] // self.m).astype(kind) * self.size(self.L) + below)[:, 0]
 
 
+def sample_strings(g: RandomHierarchyModel, subtrees: Subtrees, P: int, rng: np.random.Generator) -> Array:
+    """Draw P strings with replacement."""
+    return sample_uniform(subtrees, P, rng) if g.probabilities is None else sample_weighted(g, P, rng)
+
+
 def sample_uniform(subtrees: Subtrees, P: int, rng: np.random.Generator) -> Array:
     """Draw P strings with uniform rules: symbols of the word level, then one subtree index a node."""
     top = subtrees.word_level
@@ -123,8 +147,10 @@ def sample_weighted(g: RandomHierarchyModel, P: int, rng: np.random.Generator) -
     return np.concatenate(parts)
 
 
-def sample_distinct(g: RandomHierarchyModel, P: int, rng: np.random.Generator) -> Array:
+def sample_distinct(g: RandomHierarchyModel, subtrees: Subtrees, P: int, rng: np.random.Generator) -> Array:
     """Draw P distinct strings one after another, each among those not drawn yet, with the grammar's weights."""
+    if g.probabilities is None and g.n_strings < INT64:
+        return subtrees.unrank(distinct_integers(g.n_strings, P, rng))
     if g.n_strings <= 1 << 20:  # few enough to list: the P largest of log p + Gumbel noise
         everything = g.unrank(np.arange(g.n_strings))
         key = g.log_probability(everything) + rng.gumbel(size=g.n_strings)

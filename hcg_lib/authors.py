@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hcg_lib._random import INT64
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import as_array, check_instance, check_integer, check_shape
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.rules import check_length, decode_tuples
 
@@ -33,14 +33,15 @@ def from_rules(rules: Mapping[int, Any]) -> RandomHierarchyModel:
     >>> all((a == b).all() for a, b in zip(from_rules(to_rules(g)).rules, g.rules))
     True
     """
-    if not isinstance(rules, Mapping) or sorted(rules) != list(range(len(rules))):
-        keys = sorted(rules) if isinstance(rules, Mapping) else type(rules).__name__
+    if not isinstance(rules, Mapping) or set(rules) != set(range(len(rules))):
+        keys = list(rules) if isinstance(rules, Mapping) else type(rules).__name__
         raise ValueError(f"rules must be a dict with keys 0 (root) to L-1 (leaves), got {keys}")
-    return RandomHierarchyModel([np.asarray(rules[key]) for key in sorted(rules, reverse=True)])
+    return RandomHierarchyModel([as_array("rules", rules[key]) for key in sorted(rules, reverse=True)])
 
 
 def to_rules(g: RandomHierarchyModel) -> dict[int, np.ndarray]:
     """Return a grammar's rules as a dictionary in the authors' format, int64 arrays, root first."""
+    check_instance("g", g, RandomHierarchyModel)
     return {key: level.astype(np.int64) for key, level in enumerate(reversed(g.rules))}
 
 
@@ -52,11 +53,10 @@ def from_seed(v: int, m: int, s: int, L: int, seed: int) -> RandomHierarchyModel
     >>> from_seed(v=8, m=3, s=2, L=3, seed=42).rules[-1][0].tolist()
     [[1, 6], [0, 1], [5, 7]]
     """
-    v, s, L = check_integer("v", v, 2), check_integer("s", s, 2), check_integer("L", L, 1)
-    m = check_integer("m", m, 1, v ** (s - 1))
+    v, m, s = check_shape(v, m, s)
     seed = check_integer("seed", seed, 0)
     check_length(s, L)
-    if v**s >= INT64:
+    if s > 62 or v**s >= INT64:
         raise ValueError(f"v and s must keep v**s < 2**63, which random.sample can count; got v={v}, s={s}")
     twister = random.Random(seed)
     levels = [decode_tuples(np.array(twister.sample(range(v**s), v * m)), v, s).reshape(v, m, s) for _ in range(L)]

@@ -7,7 +7,7 @@ the parents once signal exceeds noise,
 
 $$ P \gtrsim P_{latent}(l) = \frac{v\, m^{l+2}}{1-f} $$
 
-(paper §3; constant derived). Replace tuples by their classes, and repeat one level up.
+(after Favero et al. 2025, §3; constant derived). Replace tuples by their classes, and repeat one level up.
 """
 
 from __future__ import annotations
@@ -21,17 +21,28 @@ import numpy as np
 from jaxtyping import Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, confusion_matrix
+from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from hcg_lib._random import generator
-from hcg_lib._validate import check_choice, check_integer, check_symbols
+from hcg_lib._random import generator, seeds
+from hcg_lib._validate import (
+    as_array,
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_numbers,
+    check_symbols,
+    iterate,
+    shown,
+)
 from hcg_lib.grammar import RandomHierarchyModel
-from hcg_lib.tuples import Context, TupleStatistics, level_statistics
+from hcg_lib.tuples import MOST_TUPLES, Context, TupleStatistics, level_statistics
 
 Array = np.ndarray
 Stream = Array | Iterable[Array] | Callable[[], Iterable[Array]]
 BATCH = 1 << 18  # strings encoded at once
+MOST_RESTARTS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,12 @@ def look_up(table: Array, symbols: Array) -> Int[Array, " {len(symbols)} width"]
     >>> look_up(np.array([[-1, 0], [1, 1]]), np.array([[0, 1, 1, 0, -1, 0]]))
     array([[ 0,  1, -1]])
     """
+    table = as_array("table", table)
+    if not table.ndim or table.dtype.kind not in "iu" or len(set(table.shape)) != 1:
+        raise ValueError(f"table must hold integers of shape (v,)*s, got {table.dtype} of shape {table.shape}")
+    symbols = check_symbols("symbols", symbols, len(table), missing=True)
+    if symbols.shape[1] % table.ndim:
+        raise ValueError(f"symbols must have a width that is a multiple of {table.ndim}, got {symbols.shape[1]}")
     parts = [symbols[:, j :: table.ndim] for j in range(table.ndim)]
     known = np.all([part >= 0 for part in parts], axis=0)
     return np.where(known, table[tuple(parts)], -1)
@@ -76,10 +93,12 @@ def cluster_tuples(context: Context, k: int, seed: Any, restarts: int = 10) -> I
         Number of classes; with T <= k tuples each gets its own.
     """
     check_integer("k", k, 1)
+    check_instance("context", context, Context)
+    restarts = check_integer("restarts", restarts, 1, limit=MOST_RESTARTS)
     if len(context.vectors) <= k:
         return np.arange(len(context.vectors))
     state = int(generator(seed).integers(2**31))
-    model = KMeans(k, n_init=check_integer("restarts", restarts, 1), random_state=state)
+    model = KMeans(k, n_init=restarts, random_state=state)
     with threadpool_limits(1):  # a few hundred vectors: threads would only wait for each other
         return model.fit_predict(context.vectors, sample_weight=context.weights)
 
@@ -128,6 +147,8 @@ def cluster_levels(
     """
     v, s, rng = check_integer("v", v, 2), check_integer("s", s, 2), generator(seed)
     check_choice("targets", targets, ("tokens", "latents"))
+    check_flag("sharing", sharing)
+    check_integer("restarts", restarts, 1, limit=MOST_RESTARTS)
     depth = _depth(_batches(strings), s)
     tables: list[Array] = []
     for _ in range(depth - 1):
@@ -152,14 +173,19 @@ def matched_accuracy(inferred: Array, true: Array, weights: Array | None = None)
     >>> matched_accuracy(np.array([2, 2, 0, 0]), np.array([1, 1, 0, 1]))
     0.75
     """
-    inferred, true = np.ravel(inferred), np.ravel(true)
+    inferred, true = (_labels(name, label) for name, label in (("inferred", inferred), ("true", true)))
     if inferred.shape != true.shape or not len(true):
         raise ValueError(f"inferred must have as many labels as true ({len(true)}, at least 1), got {len(inferred)}")
-    table = confusion_matrix(
-        true + 1, inferred + 1, sample_weight=weights, labels=range(max(true.max(), inferred.max()) + 2)
-    )
-    rows, columns = linear_sum_assignment(-table[:, 1:])
-    return float(table[:, 1:][rows, columns].sum() / table.sum())
+    if weights is not None:
+        weights = check_numbers("weights", weights, 0).ravel()
+        if weights.shape != true.shape or not weights.sum() > 0:
+            raise ValueError(f"weights must be {len(true)} numbers >= 0, not all 0, got {len(weights)}")
+    symbols, row = np.unique(true, return_inverse=True)
+    classes, column = np.unique(inferred, return_inverse=True)
+    table = np.bincount(row * len(classes) + column, weights, len(symbols) * len(classes))
+    table = table.reshape(len(symbols), len(classes))
+    known = table[:, classes >= 0]
+    return float(known[linear_sum_assignment(known, maximize=True)].sum() / table.sum())
 
 
 def clustering_accuracy(
@@ -178,12 +204,14 @@ def clustering_accuracy(
     >>> clustering_accuracy(8, 4, 2, 2, level=1, P=50_000, targets="tokens", sharing=False, grammar=0)["accuracy"]
     1.0
     """
+    strings, start = seeds(grammar=grammar, sample=sample, P=P), seeds(grammar=grammar, sample=sample, use=1)
     g = RandomHierarchyModel.random(v, m, s, L, seed=grammar)
-    batches = g.sample_batches(P, np.random.default_rng([grammar, sample, P]), batch=BATCH)
-    family = None if sharing else 0
+    check_integer("P", P, 1)
+    batches = g.sample_batches(P, np.random.default_rng(strings), batch=BATCH)
+    family = None if check_flag("sharing", sharing) else 0
     statistics = level_statistics(g, batches, levels=[level], targets=targets, family=family)[level]
     context = statistics.context()
-    found = cluster_tuples(context, v, np.random.default_rng([grammar, sample, 1]))
+    found = cluster_tuples(context, v, np.random.default_rng(start))
     parent = look_up(parent_table(g, level), context.tuples)[:, 0]
     return {
         "accuracy": matched_accuracy(found, parent),
@@ -206,10 +234,12 @@ def end_to_end_accuracy(
     >>> end_to_end_accuracy(8, 4, 2, 3, P=50_000, targets="latents", grammar=0)["accuracy"]
     [1.0, 1.0]
     """
+    strings, start, test = (seeds(grammar=grammar, sample=sample, P=use) for use in (P, 1, 2))
     g = RandomHierarchyModel.random(v, m, s, L, seed=grammar)
-    stream = partial(g.sample_batches, P, np.random.SeedSequence([grammar, sample, P]))
-    found = cluster_levels(stream, v, s, targets, seed=np.random.default_rng([grammar, sample, 1]))
-    x = g.sample(tested, np.random.default_rng([grammar, sample, 2]))
+    check_integer("P", P, 1)
+    stream = partial(g.sample_batches, P, strings)
+    found = cluster_levels(stream, v, s, targets, seed=np.random.default_rng(start))
+    x = g.sample(check_integer("tested", tested, 1), np.random.default_rng(test))
     pairs = zip(found.encode(x)[1:], g.parse(x)[1:L], strict=True)
     return {"accuracy": [matched_accuracy(inferred, true) for inferred, true in pairs]}
 
@@ -222,10 +252,20 @@ def parent_table(g: RandomHierarchyModel, level: int) -> Int[Array, " ..."]:
     >>> [table[tuple(pair)].item() for pair in g.rules[0][3]]
     [3, 3]
     """
+    check_instance("g", g, RandomHierarchyModel)
+    if g.v**g.s > MOST_TUPLES:
+        raise ValueError(f"g must keep v**s <= {MOST_TUPLES} tuples, got v={g.v} with s={g.s}")
     rules = g.rules[check_integer("level", level, 1, g.L) - 1]
     table = np.full((g.v,) * g.s, -1)
     table[tuple(rules.reshape(-1, g.s).T)] = np.repeat(np.arange(g.v), g.m)
     return table
+
+
+def _labels(name: str, value: Any) -> Array:
+    labels = as_array(name, value).ravel()
+    if labels.dtype.kind not in "iu":
+        raise ValueError(f"{name} must hold integers, got {shown(value)}")
+    return labels
 
 
 def _batches(strings: Stream) -> Iterator[Array]:
@@ -237,14 +277,16 @@ def _batches(strings: Stream) -> Iterator[Array]:
             "strings must be readable once a level: an array, a list of batches or a function that returns an "
             f"iterator, got {type(strings).__name__}, which can be read only once"
         )
-    for batch in [strings] if isinstance(strings, np.ndarray) else strings:
+    batches = [strings] if isinstance(strings, np.ndarray) else strings
+    for batch in iterate("strings", batches, "an array, a list of batches or a function that returns an iterator"):
+        batch = as_array("strings", batch)
         for start in range(0, len(batch), BATCH):
             yield batch[start : start + BATCH]
 
 
 def _depth(batches: Iterator[Array], s: int) -> int:
     first = next(batches, None)
-    if first is None or np.ndim(first) != 2:
+    if first is None or first.ndim != 2:
         raise ValueError(f"strings must hold at least one (P, d) batch, got {'none' if first is None else first.shape}")
     width, depth = first.shape[1], 0
     while width % s == 0 and width > 1:

@@ -17,16 +17,28 @@ from typing import Any
 
 import numpy as np
 
-from hcg_lib._estimator import CorrelationCurve, Estimator
+from hcg_lib._estimator import MOST_GROUPS, CorrelationCurve, Estimator
 from hcg_lib._pairs import DensePairs, pack
 from hcg_lib._unbiased import LEAST
-from hcg_lib._validate import check_choice, check_integer, check_symbols
+from hcg_lib._validate import (
+    LONGEST,
+    MOST_SYMBOLS,
+    as_array,
+    check_choice,
+    check_counts,
+    check_integer,
+    check_symbols,
+    iterate,
+    shown,
+)
+from hcg_lib.rules import check_length
 
 __all__ = ["CorrelationCurve", "LevelCorrelations", "TokenCorrelations", "default_distances", "lca_level"]
 
 Array = np.ndarray
 DENSE_BYTES = 1 << 27  # up to here all v**2 cells are counted, above only the pairs that occur
 LEVEL_BYTES = 1 << 30
+MOST_DISTANCES = 1 << 20
 
 
 def default_distances(longest: int, number: int = 24) -> Array:
@@ -35,7 +47,8 @@ def default_distances(longest: int, number: int = 24) -> Array:
     >>> default_distances(16, 5).tolist()
     [1, 2, 4, 8, 16]
     """
-    longest, number = check_integer("longest", longest, 1), check_integer("number", number, 1)
+    longest = check_integer("longest", longest, 1, limit=MOST_DISTANCES**2)
+    number = check_integer("number", number, 1, limit=MOST_DISTANCES)
     return np.unique(np.rint(np.geomspace(1, longest, number)).astype(np.int64))
 
 
@@ -47,12 +60,16 @@ def lca_level(i: Any, j: Any, s: int) -> Any:
     >>> lca_level(0, 1, 2), lca_level(1, 2, 2), lca_level(0, 7, 2)
     (1, 2, 3)
     """
-    s = check_integer("s", s, 2)
-    one, other = np.array(i), np.array(j)
+    s = check_integer("s", s, 2, limit=LONGEST)
+    one, other = as_array("i", i), as_array("j", j)
     for name, value in (("i", one), ("j", other)):
         if value.dtype.kind not in "iu" or (value.size and value.min() < 0):
-            raise ValueError(f"{name} must hold integers >= 0, got {value!r}")
-    level = np.zeros(np.broadcast_shapes(one.shape, other.shape), np.int64)
+            raise ValueError(f"{name} must hold integers >= 0, got {shown(value)}")
+    try:
+        shape = np.broadcast_shapes(one.shape, other.shape)
+    except ValueError:
+        raise ValueError(f"j must have a shape that fits that of i, {one.shape}, got {other.shape}") from None
+    level = np.zeros(shape, np.int64)
     while np.any(one != other):
         level += one != other
         one, other = one // s, other // s
@@ -100,11 +117,9 @@ class TokenCorrelations(Estimator):
     """
 
     def __init__(self, v: int, distances: Sequence[int] | Array | None = None, groups: int = 32):
-        given = default_distances(4096) if distances is None else np.asarray(distances)
-        bad = given.ndim != 1 or not given.size or given.dtype.kind not in "iu"
-        if bad or given.min() < 1 or np.any(np.diff(given) <= 0):
-            raise ValueError(f"distances must be increasing integers >= 1, got {distances!r}")
-        self.distances = given.astype(np.int64)
+        self.distances = default_distances(4096) if distances is None else check_counts("distances", distances, 1)
+        if np.any(np.diff(self.distances) <= 0):
+            raise ValueError(f"distances must be increasing integers >= 1, got {shown(distances)}")
         super().__init__(v, len(self.distances), groups, DENSE_BYTES)
 
     def __repr__(self) -> str:
@@ -160,9 +175,10 @@ class LevelCorrelations(Estimator):
     """
 
     def __init__(self, v: int, s: int, L: int, groups: int = 16):
-        self.s, self.L = check_integer("s", s, 2), check_integer("L", L, 1)
-        d = self.s**self.L
-        size = d * (d - 1) // 2 * check_integer("groups", groups, LEAST) * check_integer("v", v, 1) ** 2 * 8
+        check_length(s, L)
+        self.s, self.L, d = int(s), int(L), s**L
+        groups = check_integer("groups", groups, LEAST, MOST_GROUPS)
+        size = d * (d - 1) // 2 * groups * check_integer("v", v, 1, limit=MOST_SYMBOLS) ** 2 * 8
         if size > LEVEL_BYTES:
             raise ValueError(
                 f"s**L = {d} positions and v = {v} need {size / 2**30:.0f} GiB of counts; the limit is 1 GiB"
@@ -180,8 +196,8 @@ class LevelCorrelations(Estimator):
     def update(self, batch: Array | Iterable[Array]) -> LevelCorrelations:
         """Take strings (P, s**L), or an iterable of such batches."""
         if not isinstance(batch, np.ndarray):
-            for part in batch:
-                self.update(np.asarray(part))
+            for part in iterate("strings", batch, "a batch (P, s**L) or an iterable of these"):
+                self.update(as_array("strings", part))
             return self
         strings = check_symbols("strings", batch, self.v, self.s**self.L)
         group = (self.documents + np.arange(len(strings))) % self.groups

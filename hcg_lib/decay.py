@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hcg_lib._validate import check_real
+from hcg_lib._validate import check_instance, check_real
 from hcg_lib.correlations import CorrelationCurve
 
 
@@ -52,7 +52,9 @@ def fit_power_law(curve: CorrelationCurve, shortest: float = 1, longest: float =
     >>> round(fit.beta, 6), fit.beta_low < 1.5 < fit.beta_high, fit.points
     (1.5, True, 4)
     """
+    check_instance("curve", curve, CorrelationCurve)
     shortest = check_real("shortest", shortest, 0)
+    longest = longest if isinstance(longest, float) and longest == np.inf else check_real("longest", longest, 0)
     t = np.asarray(curve.distances, float)
     inside = np.flatnonzero((t >= shortest) & (t <= longest))
     broken = np.flatnonzero(~curve.resolved[inside])

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import MOST_SYMBOLS, as_array, check_integer, shown
 
 Array = np.ndarray
 
 
 def uniform_noise(x: Any, abar: Any, v: int) -> Any:
-    r"""Return the likelihood of tokens after uniform noise (paper §2).
+    r"""Return the likelihood of tokens after uniform noise.
 
     $$ \phi_i(a) = \bar\alpha\, \delta_{a x_i} + (1-\bar\alpha)/v $$
 
@@ -45,7 +45,7 @@ def uniform_noise(x: Any, abar: Any, v: int) -> Any:
     >>> uniform_noise([[1, 0]], 0.5, v=2).tolist()
     [[[0.25, 0.75], [0.75, 0.25]]]
     """
-    tokens = _tokens(x, check_integer("v", v, 2))
+    tokens = _tokens(x, check_integer("v", v, 2, limit=MOST_SYMBOLS))
     signal = _signal(abar, len(tokens)).to(tokens.device)
     likelihood = ((1 - signal) / v)[:, None, None].repeat(1, tokens.shape[1], v)
     likelihood.scatter_add_(2, tokens[..., None], signal[:, None, None].expand(*tokens.shape, 1))
@@ -78,8 +78,8 @@ def masking(x: Any, v: int, mask: int = -1) -> Any:
     >>> masking([[1, -1]], v=2).tolist()
     [[[0.0, 1.0], [1.0, 1.0]]]
     """
-    v = check_integer("v", v, 2)
-    if mask in range(v) or isinstance(mask, bool):
+    v = check_integer("v", v, 2, limit=MOST_SYMBOLS)
+    if check_integer("mask", mask, -MOST_SYMBOLS, MOST_SYMBOLS) in range(v):
         raise ValueError(f"mask must not be one of the symbols 0 … {v - 1}, got {mask}")
     raw = _integers(x)
     hidden = raw == mask
@@ -91,7 +91,7 @@ def masking(x: Any, v: int, mask: int = -1) -> Any:
 def gaussian_noise(x: Any, abar: Any) -> Any:
     r"""Return the likelihood of one-hot tokens after Gaussian noise, up to a factor that does not depend on a.
 
-    With $x_t = \sqrt{\bar\alpha}\,\mathrm{onehot}(x_0) + \sqrt{1-\bar\alpha}\,\varepsilon$ (paper §2),
+    With $x_t = \sqrt{\bar\alpha}\,\mathrm{onehot}(x_0) + \sqrt{1-\bar\alpha}\,\varepsilon$,
 
     $$ \phi_i(a) = \mathrm{softmax}_a\big( x_{t,i,a}\, \sqrt{\bar\alpha} / (1-\bar\alpha) \big) $$
 
@@ -118,7 +118,7 @@ def gaussian_noise(x: Any, abar: Any) -> Any:
     >>> gaussian_noise(np.array([[[1.0, 0.0]]]), 0.0).tolist()
     [[[0.5, 0.5]]]
     """
-    values = torch.as_tensor(x)
+    values = _tensor(x)
     if values.ndim != 3 or not values.is_floating_point():
         raise ValueError(f"x must be real with shape (B, d, v), got {values.dtype} of shape {tuple(values.shape)}")
     if not bool(torch.isfinite(values).all()):
@@ -132,8 +132,15 @@ def gaussian_noise(x: Any, abar: Any) -> Any:
     return _like(x, likelihood.clamp_min(floor), values.dtype)
 
 
+def _tensor(x: Any) -> Tensor:
+    try:
+        return torch.as_tensor(x)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"x must be an array of real numbers, got {shown(x)}") from None
+
+
 def _integers(x: Any) -> Tensor:
-    tokens = x if isinstance(x, Tensor) else np.asarray(x)
+    tokens = x if isinstance(x, Tensor) else as_array("x", x)
     shape, kind = tuple(tokens.shape), str(tokens.dtype)
     if len(shape) != 2:
         raise ValueError(f"x must have shape (B, d), got {shape}")
@@ -155,11 +162,11 @@ def _signal(abar: Any, B: int) -> Tensor:
     try:
         signal = torch.as_tensor(abar, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"abar must be a number or an array of numbers, got {abar!r}") from None
+        raise ValueError(f"abar must be a number or an array of numbers, got {shown(abar)}") from None
     if signal.shape not in ((), (B,)):
         raise ValueError(f"abar must be one number or one a string ({B}), got shape {tuple(signal.shape)}")
     if not bool(((signal >= 0) & (signal <= 1)).all()):
-        raise ValueError(f"abar must lie in [0, 1], got {abar!r}")
+        raise ValueError(f"abar must lie in [0, 1], got {shown(abar)}")
     return signal.expand(B)
 
 

@@ -5,7 +5,7 @@ A network reads one tuple t through H hidden units and predicts a token z of its
 $$ \mathrm{output}_z(t) = b_z + \frac1H \sum_h a_{hz}\, σ(W_{ht}), \qquad W = 0, \quad a_{hz} \sim N(0,1)
 \ \text{frozen}, $$
 
-with cross-entropy on all P strings. Its first gradient step is (paper §6; derived)
+with cross-entropy on all P strings. Its first gradient step is (derived)
 
 $$ ΔW_{ht} = η\,\frac{σ'(0)}{H} \sum_z a_{hz}\, \hat C(t,z), \qquad \hat C(t,z) = \hat p(t,z) - \hat p(t)\, q(z), $$
 
@@ -27,15 +27,16 @@ import torch
 from torch import nn
 
 from hcg_lib import theory
-from hcg_lib._random import generator
+from hcg_lib._random import generator, seeds
 from hcg_lib._tuple_moments import covariance, covariance_variance
-from hcg_lib._validate import check_choice, check_integer, check_real, check_symbols
+from hcg_lib._validate import MOST_STRINGS, check_choice, check_integer, check_numbers, check_real, check_symbols
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.population import Population
 from hcg_lib.tuples import level_statistics
 
 Array = np.ndarray
 SLOPE = 0.5  # of GELU at 0
+WIDEST = 1 << 24  # hidden units, tuples
 
 
 def correlation(joint: Any, start: str = "frequency") -> Array:
@@ -54,8 +55,8 @@ def correlation(joint: Any, start: str = "frequency") -> Array:
     [[0.25, -0.25], [-0.25, 0.25]]
     """
     check_choice("start", start, ("frequency", "uniform"))
-    table = np.asarray(joint, float)
-    if table.ndim < 2 or not (table >= 0).all() or not (table.sum((0, -1)) > 0).all():
+    table = check_numbers("joint", joint, 0)
+    if table.ndim < 2 or not table.size or not (table.sum((0, -1)) > 0).all():
         raise ValueError(f"joint must hold counts >= 0 of shape (T, …, z), not all 0, got shape {table.shape}")
     if start == "frequency":
         return covariance(table)
@@ -80,9 +81,9 @@ def one_step_features(joint: Any, readout: Any, rate: float = 1.0, start: str = 
     >>> one_step_features([[2, 0], [0, 2]], [[1.0, -1.0]]).tolist()
     [[0.25], [-0.25]]
     """
-    readout = np.asarray(readout, float)
+    readout, rate = check_numbers("readout", readout), check_real("rate", rate)
     C = correlation(joint, start)
-    if readout.ndim != 2 or readout.shape[1] != C.shape[-1]:
+    if readout.ndim != 2 or not len(readout) or readout.shape[1] != C.shape[-1]:
         raise ValueError(f"readout must have shape (H, {C.shape[-1]}), got {readout.shape}")
     return rate * SLOPE / len(readout) * C @ readout.T
 
@@ -93,7 +94,8 @@ def gaussian_readout(H: int, v: int, seed: Any) -> Array:
     >>> gaussian_readout(4, 3, seed=0).shape
     (4, 3)
     """
-    return generator(seed).standard_normal((check_integer("H", H, 1), check_integer("v", v, 1)))
+    H, v = check_integer("H", H, 1, limit=WIDEST), check_integer("v", v, 1, limit=WIDEST)
+    return generator(seed).standard_normal((H, v))
 
 
 class TupleNetwork(nn.Module):
@@ -120,12 +122,16 @@ class TupleNetwork(nn.Module):
 
     def __init__(self, n_tuples: int, readout: Any, bias: Any = None):
         super().__init__()
-        a = torch.as_tensor(np.asarray(readout, float))
-        if a.ndim != 2:
+        n_tuples = check_integer("n_tuples", n_tuples, 1, limit=WIDEST)
+        a = torch.from_numpy(check_numbers("readout", readout))
+        if a.ndim != 2 or not a.numel():
             raise ValueError(f"readout must have shape (H, v), got {tuple(a.shape)}")
-        self.hidden = nn.Parameter(torch.zeros(len(a), check_integer("n_tuples", n_tuples, 1), dtype=a.dtype))
+        b = np.zeros(a.shape[1]) if bias is None else check_numbers("bias", bias)
+        if b.shape != a.shape[1:]:
+            raise ValueError(f"bias must have shape (v,) = ({a.shape[1]},), got {b.shape}")
+        self.hidden = nn.Parameter(torch.zeros(len(a), n_tuples, dtype=a.dtype))
         self.register_buffer("readout", a)
-        self.register_buffer("bias", torch.zeros(a.shape[1], dtype=a.dtype) if bias is None else torch.as_tensor(bias))
+        self.register_buffer("bias", torch.from_numpy(b))
 
     def forward(self, t: torch.Tensor) -> torch.Tensor:
         """Return the logits (B, v) of the context token for tuples (B,)."""
@@ -133,6 +139,7 @@ class TupleNetwork(nn.Module):
 
     def step(self, t: Any, z: Any, rate: float = 1.0) -> Array:
         """Take one full-batch gradient step on pairs (tuple, context token) and return ΔW: (T, H)."""
+        rate = check_real("rate", rate)
         t = check_symbols("t", t, self.hidden.shape[1], ndim=1)
         z = check_symbols("z", z, self.readout.shape[1], ndim=1)
         if len(t) != len(z) or not len(t):
@@ -145,7 +152,7 @@ class TupleNetwork(nn.Module):
 
 
 def sensitivity(features: Any) -> float:
-    r"""Return S: mean squared distance of two synonyms over that of two tuples of any kind (paper §6).
+    r"""Return S: mean squared distance of two synonyms over that of two tuples of any kind.
 
     Parameters
     ----------
@@ -157,7 +164,7 @@ def sensitivity(features: Any) -> float:
     >>> sensitivity([[[0.0], [0.0]], [[1.0], [1.0]]])  # features know the parent only
     0.0
     """
-    x = np.asarray(features, float)
+    x = check_numbers("features", features)
     if x.ndim < 3 or x.shape[0] < 2 or x.shape[1] < 2:
         raise ValueError(f"features must have shape (v, m, …) with v, m >= 2, got {x.shape}")
     v, m = x.shape[:2]
@@ -186,7 +193,9 @@ def expected_sensitivity(joint: Any, P: float) -> float:
     0.5
     """
     check_real("P", P, 0, strict=True)
-    p = np.asarray(joint, float)
+    p = check_numbers("joint", joint, 0)
+    if p.ndim != 5 or p.shape[0] < 2 or p.shape[1] < 2 or not (p.sum((0, 1, 4)) > 0).all():
+        raise ValueError(f"joint must be probabilities of shape (v, m, slots, q, z) with v, m >= 2, got {p.shape}")
     v, m = p.shape[:2]
     rows, classes = (
         float((covariance(x) ** 2 + covariance_variance(x) / P).sum())
@@ -221,9 +230,14 @@ def measure_sensitivity(
     >>> 0.3 < found["S"] < 0.9, found["S_law"]
     (True, 0.5)
     """
+    rng = generator(seeds(grammar=grammar, sample=sample))
+    check_integer("m", m, 2)
     g = RandomHierarchyModel.random(v, m, s, check_integer("k", k, 2), seed=grammar)
-    P = max(1, round(ratio * theory.tuple_threshold(v, m, s, l, k)))
-    rng = generator(np.random.SeedSequence([grammar, sample]))
+    if g.f == 1:
+        raise ValueError(f"m must be below v**(s-1) = {m}: where every tuple is grammatical there is no signal")
+    threshold = theory.tuple_threshold(v, m, s, l, k)
+    P = max(1, round(check_real("ratio", ratio, 0, MOST_STRINGS / threshold, strict=True) * threshold))
+    H = check_integer("H", H, 0, limit=WIDEST)
     counts = level_statistics(g, g.sample_batches(P, rng), [l], distance=k - l)[l]
     table = counts.counts_of(g.rules[l - 1].reshape(v * m, s))
     features = correlation(table) if H == 0 else one_step_features(table, gaussian_readout(H, v, rng))

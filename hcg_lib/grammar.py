@@ -6,7 +6,7 @@ sides of a level are distinct, so a tuple has at most one parent, a string at mo
 
 $$ n = v\, m^{(s^L-1)/(s-1)} $$
 
-grammatical strings (paper §2; the counting is derived).
+grammatical strings (Favero et al. 2025, §2; the counting is derived).
 """
 
 from __future__ import annotations
@@ -19,20 +19,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped, UInt
 from numpy.typing import ArrayLike
 
-from hcg_lib import _kernels
-from hcg_lib._parallel import map_slices
-from hcg_lib._random import INT64, distinct_integers, generator
-from hcg_lib._subtrees import Subtrees, sample_distinct, sample_uniform, sample_weighted
-from hcg_lib._validate import check_integer, check_symbols
-from hcg_lib.rules import (
-    build_trie,
-    check_length,
-    check_probabilities,
-    check_rules,
-    draw_rules,
-    symbol_dtype,
-    zipf_probabilities,
-)
+from hcg_lib._random import generator
+from hcg_lib._reader import Reader
+from hcg_lib._subtrees import Subtrees, sample_distinct, sample_strings
+from hcg_lib._validate import MOST_STRINGS, check_flag, check_integer, check_list, check_shape, check_symbols
+from hcg_lib.rules import check_length, check_probabilities, check_rules, draw_rules, symbol_dtype, zipf_probabilities
+from hcg_lib.theory import valid_fraction
 
 Array = np.ndarray
 
@@ -93,9 +85,7 @@ class RandomHierarchyModel:
         >>> RandomHierarchyModel.random(v=16, m=4, s=2, L=3, seed=0)
         RandomHierarchyModel(v=16, m=4, s=2, L=3)
         """
-        v, s = check_integer("v", v, 2), check_integer("s", s, 2)
-        L = check_integer("L", L, 1)
-        m = check_integer("m", m, 1, v ** (s - 1))
+        v, m, s = check_shape(v, m, s)
         check_length(s, L)
         probabilities = zipf_probabilities(m, L, zipf_exponent)
         rng = generator(seed)
@@ -116,7 +106,7 @@ class RandomHierarchyModel:
     @property
     def f(self) -> float:
         """Fraction of the v**s tuples that are grammatical, m / v**(s-1)."""
-        return self.m / self.v ** (self.s - 1)
+        return valid_fraction(self.v, self.m, self.s)
 
     @property
     def dtype(self) -> np.dtype:
@@ -126,7 +116,7 @@ class RandomHierarchyModel:
     @cached_property
     def n_strings(self) -> int:
         """Number of grammatical strings, an exact integer."""
-        return self.v * self._subtrees.size(self.L)
+        return self._subtrees.n_strings
 
     def entropy(self) -> float:
         """Entropy of a string in nats: log v plus the entropies of the rule choices, exact.
@@ -146,6 +136,7 @@ class RandomHierarchyModel:
 
     def level_probabilities(self, level: int) -> Float[Array, " {self.v} {self.m}"]:
         """Return the rule probabilities of level `level` = 1 … L: (v, m)."""
+        check_integer("level", level, 1, self.L)
         if self.probabilities is None:
             return np.full((self.v, self.m), 1 / self.m)
         return self.probabilities[level - 1]
@@ -164,16 +155,12 @@ class RandomHierarchyModel:
         ValueError
             If `unique` and P exceeds the number of strings.
         """
-        P, rng = check_integer("P", P, 0), generator(seed)
-        if not unique and self.probabilities is None:
-            return sample_uniform(self._subtrees, P, rng)
+        P, unique, rng = check_integer("P", P, 0, limit=MOST_STRINGS), check_flag("unique", unique), generator(seed)
         if not unique:
-            return sample_weighted(self, P, rng)
+            return sample_strings(self, self._subtrees, P, rng)
         if self.n_strings < P:
             raise ValueError(f"P must be at most the {self.n_strings} distinct strings when unique=True, got {P}")
-        if self.probabilities is None and self.n_strings < INT64:
-            return self._subtrees.unrank(distinct_integers(self.n_strings, P, rng))
-        return sample_distinct(self, P, rng)
+        return sample_distinct(self, self._subtrees, P, rng)
 
     def sample_batches(self, P: int, seed: Any, batch: int = 1 << 18) -> Iterator[Array]:
         """Yield P strings drawn with replacement, in batches: a stream of any length in bounded memory.
@@ -182,10 +169,10 @@ class RandomHierarchyModel:
         >>> [len(x) for x in g.sample_batches(10, seed=0, batch=4)]
         [4, 4, 2]
         """
-        P, batch, rng = check_integer("P", P, 0), check_integer("batch", batch, 1), generator(seed)
+        P, batch, rng = check_integer("P", P, 0), check_integer("batch", batch, 1, limit=MOST_STRINGS), generator(seed)
         return (self.sample(min(batch, P - start), rng) for start in range(0, P, batch))
 
-    # ---- index <-> string -----------------------------------------------------------------------------------
+    # ---- index <-> string
 
     def unrank(self, index: Any) -> UInt[Array, " {len(index)} {self.d}"]:
         """Return the strings with the given numbers, 0 <= index < n_strings: (P, d).
@@ -193,13 +180,7 @@ class RandomHierarchyModel:
         Numbers may exceed 2**63: pass Python integers (a list, or an array of dtype object).
         The number reads, in mixed radix: root symbol, its rule, then the children's subtrees from left to right.
         """
-        number = np.asarray(index)
-        if number.ndim != 1 or number.dtype.kind not in "iuO":
-            raise ValueError(f"index must be a list of integers, got shape {number.shape}, dtype {number.dtype}")
-        if number.size and not (number.min() >= 0 and number.max() < self.n_strings):
-            bad = number.min() if number.min() < 0 else number.max()
-            raise ValueError(f"index must hold integers from 0 to n_strings - 1 = {self.n_strings - 1}, got {bad}")
-        return self._subtrees.unrank(number)
+        return self._subtrees.unrank(self._subtrees.check_index(index))
 
     def rank(self, x: ArrayLike) -> Shaped[Array, " {len(x)}"]:
         """Return the number of every string, the inverse of `unrank`: int64 (P,), Python integers beyond 2**63.
@@ -249,6 +230,7 @@ class RandomHierarchyModel:
             L arrays, level l = 1 … L of shape (P, s**(L-l)), with entries below m, as `rule_choices` returns.
         """
         symbol = check_symbols("root", root, self.v, ndim=1)[:, None]
+        choices = check_list("choices", choices, "of arrays, one a level")
         if len(choices) != self.L:
             raise ValueError(f"choices must hold one array a level ({self.L}), got {len(choices)}")
         levels = [symbol]
@@ -266,12 +248,10 @@ class RandomHierarchyModel:
 
     def count_valid(self, x: ArrayLike) -> Int[Array, " {self.L} 2"]:
         """Count, per level, valid nodes and nodes whose children are all valid: int64 (L, 2), additive over batches."""
-        x = self._strings(x)
-        parts = map_slices(lambda part: _kernels.count_valid(x[part], self._tries, self._owner, self.s), len(x))
-        return np.sum(parts, axis=0)
+        return self._reader.count_valid(self._strings(x))
 
     def level_accuracy(self, x: ArrayLike) -> Float[Array, " {self.L}"]:
-        """Return A_1 … A_L: the fraction of valid level-l nodes, over strings and nodes (paper §2): float (L,).
+        """Return A_1 … A_L: the fraction of valid level-l nodes, over strings and nodes: float (L,).
 
         A_L is the fraction of grammatical strings. Needs at least one string.
 
@@ -299,24 +279,11 @@ class RandomHierarchyModel:
         return np.ascontiguousarray(check_symbols("x", x, self.v, self.d)).astype(self.dtype, copy=False)
 
     def _read_rules(self, x: ArrayLike) -> list[Array]:
-        """Rule number y*m + r of every node, or -1: L arrays int32, level l = 1 … L of shape (P, s**(L-l))."""
-        x = self._strings(x)
-        widths = self.s ** np.arange(self.L - 1, -1, -1)
-        out = np.empty((len(x), widths.sum()), np.int32)
-        map_slices(lambda part: _kernels.read_rules(x[part], self._tries, self._owner, self.s, out[part]), len(x))
-        return np.split(out, np.cumsum(widths)[:-1], axis=1)
+        return self._reader.read(self._strings(x))
 
     @cached_property
-    def _tries(self) -> Array:
-        tries = [build_trie(level) for level in self.rules]
-        out = np.full((self.L, max(map(len, tries)), self.v), -1, np.int32)
-        for trie, padded in zip(tries, out, strict=True):
-            padded[: len(trie)] = trie
-        return out
-
-    @cached_property
-    def _owner(self) -> Array:
-        return np.repeat(np.arange(self.v), self.m)
+    def _reader(self) -> Reader:
+        return Reader(self.rules)
 
     @cached_property
     def _subtrees(self) -> Subtrees:

@@ -1,7 +1,7 @@
 r"""Exact inference on the derivation tree: what noisy tokens say about every symbol of it.
 
 Evidence is a likelihood $\phi_i(a)$, one vector per token (:mod:`hcg_lib.evidence`). Belief propagation is exact on
-a tree (paper §2; derived). Upwards, from the leaves $U_i = \phi_i$,
+a tree (Favero et al. 2025 use it as the reference denoiser; derived here). Upwards, from the leaves $U_i = \phi_i$,
 
 $$ U_n(y) \propto \sum_r w(r|y) \prod_j U_{n_j}(R[y,r]_j) , $$
 
@@ -29,7 +29,7 @@ from hcg_lib import _compiled, _logspace
 from hcg_lib._parallel import map_slices
 from hcg_lib._random import generator
 from hcg_lib._tree import Tree
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import as_array, check_instance, check_integer
 from hcg_lib.evidence import gaussian_noise, masking, uniform_noise
 from hcg_lib.grammar import RandomHierarchyModel
 
@@ -173,8 +173,7 @@ def sample_posterior(g: RandomHierarchyModel, likelihood: Any, seed: Any, levels
 
 def _prepare(g: RandomHierarchyModel, likelihood: Any, levels: int | None) -> tuple[Tree, Tensor]:
     """The tree of the known levels and the likelihood in blocks: (B * s**(L-k), s**k, v)."""
-    if not isinstance(g, RandomHierarchyModel):
-        raise ValueError(f"g must be a RandomHierarchyModel, got {type(g).__name__}")
+    check_instance("g", g, RandomHierarchyModel)
     k = g.L if levels is None else check_integer("levels", levels, 0, g.L)
     phi = likelihood if isinstance(likelihood, Tensor) else _from_numpy(likelihood)
     if phi.dtype not in (torch.float32, torch.float64):
@@ -194,7 +193,7 @@ def _per_string(tree: Tree, g: RandomHierarchyModel, total: Tensor) -> Tensor:
 
 
 def _from_numpy(likelihood: Any) -> Tensor:
-    values = np.asarray(likelihood)
+    values = as_array("likelihood", likelihood)
     if values.dtype not in (np.float32, np.float64):
         raise ValueError(f"likelihood must be float32 or float64, got {values.dtype}")
     values = np.ascontiguousarray(values)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from hcg_lib._validate import check_real
+from hcg_lib._validate import check_numbers, check_real, shown
 
 Array = np.ndarray
 
@@ -42,10 +42,10 @@ def mean_interval(values: Any, confidence: float = 0.95) -> Interval:
     >>> float(interval.mean), float(round(interval.low, 2)), 2.5 in interval
     (2.0, -0.48, True)
     """
-    samples: Float[Array, " N ..."] = np.asarray(values, float)
+    samples: Float[Array, " N ..."] = check_numbers("values", values)
     confidence = check_real("confidence", confidence, 0, 1, strict=True)
-    if samples.ndim == 0 or len(samples) < 2 or not np.isfinite(samples).all():
-        raise ValueError(f"values must hold at least 2 finite numbers along the first axis, got {values!r}")
+    if samples.ndim == 0 or len(samples) < 2:
+        raise ValueError(f"values must hold at least 2 finite numbers along the first axis, got {shown(values)}")
     N = len(samples)
     half = stats.t.ppf((1 + confidence) / 2, N - 1) * samples.std(0, ddof=1) / np.sqrt(N)
     return Interval(samples.mean(0), samples.mean(0) - half, samples.mean(0) + half)

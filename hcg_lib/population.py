@@ -21,7 +21,7 @@ import numpy as np
 
 from hcg_lib._random import generator
 from hcg_lib._tuple_moments import covariance
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import MOST_STRINGS, check_instance, check_integer, shown
 from hcg_lib.grammar import RandomHierarchyModel
 
 Array = np.ndarray
@@ -42,9 +42,9 @@ class Population:
     """
 
     def __init__(self, grammar: RandomHierarchyModel):
+        check_instance("grammar", grammar, RandomHierarchyModel)
         self.grammar = grammar
-        uniform = np.full((grammar.v, grammar.m), 1 / grammar.m)
-        self.weights = [uniform] * grammar.L if grammar.probabilities is None else list(grammar.probabilities)
+        self.weights = [grammar.level_probabilities(l) for l in range(1, grammar.L + 1)]
         self.steps = [self._step(l) for l in range(1, grammar.L + 1)]
 
     # ---- one node -------------------------------------------------------------------------------------------
@@ -81,6 +81,8 @@ class Population:
 
     def descents(self, top: int, level: int) -> Array:
         """p(symbol of every level-`level` node | symbol of the level-`top` node above): (s**(top-level), v, v)."""
+        check_integer("top", top, 0, self.grammar.L)
+        check_integer("level", level, 0, top)
         out = np.eye(self.grammar.v)[None]
         for l in range(top, level, -1):
             out = np.einsum("nyx,jxz->njyz", out, self.steps[l - 1]).reshape(-1, self.grammar.v, self.grammar.v)
@@ -155,9 +157,7 @@ class Population:
         The slots are the level-l nodes below the level-k node, the positions are numbered as in
         `hcg_lib.tuples.TupleStatistics`: the target nodes below the other children, from left to right.
         """
-        g = self.grammar
-        check_integer("l", l, 0, g.L - 1)
-        k = l + 1 if k is None else check_integer("k", k, l + 1, g.L)
+        g, k = self.grammar, self._meeting_level(l, k)
         check_integer("target", target, 0, k - 1)
         prior = self.marginals[k]
         prior = prior.mean(0) if family is None else prior[check_integer("family", family, 0, len(prior) - 1)]
@@ -185,8 +185,7 @@ class Population:
 
         Its mean square over grammars is `theory.tuple_correlation` squared.
         """
-        k = l + 1 if k is None else k
-        families = [self.tuple_context(l, k, target, n) for n in range(self.grammar.s ** (self.grammar.L - k))]
+        families = [self.tuple_context(l, k, target, n) for n in self._families(l, k)]
         tables = [p.reshape(-1, *p.shape[2:]) for p in families]
         return float(np.sqrt(np.mean([covariance(table) ** 2 for table in tables])))
 
@@ -195,8 +194,7 @@ class Population:
 
         Averaged over slots, positions and families; its mean over grammars is `theory.context_variance`.
         """
-        k = l + 1 if k is None else k
-        families = [self.context(l, k, target, n) for n in range(self.grammar.s ** (self.grammar.L - k))]
+        families = [self.context(l, k, target, n) for n in self._families(l, k)]
         return float(np.mean([_conditional_variance(joint) for joint in families]))
 
     # ---- pieces ---------------------------------------------------------------------------------------------
@@ -217,7 +215,18 @@ class Population:
         np.add.at(out, (rules[:, c], rules[:, other]), (prior[:, None] * self.weights[k - 1]).ravel())
         return out
 
+    def _meeting_level(self, l: int, k: int | None) -> int:
+        """k, or l+1 if None, with both checked."""
+        check_integer("l", l, 0, self.grammar.L - 1)
+        return l + 1 if k is None else check_integer("k", k, l + 1, self.grammar.L)
+
+    def _families(self, l: int, k: int | None) -> range:
+        """The numbers of the nodes of the meeting level."""
+        return range(self.grammar.s ** (self.grammar.L - self._meeting_level(l, k)))
+
     def _node(self, name: str, node: Any) -> Node:
+        if not isinstance(node, (tuple, list)) or len(node) != 2:
+            raise ValueError(f"{name} must be a pair (level, number from the left), got {shown(node)}")
         level, number = node
         level = check_integer(f"level of {name}", level, 0, self.grammar.L)
         return level, check_integer(f"number of {name}", number, 0, self.grammar.s ** (self.grammar.L - level) - 1)
@@ -242,15 +251,16 @@ def _conditional_variance(joint: Array) -> float:
 def sample_truncated(grammar: RandomHierarchyModel, known: int, P: int, seed: Any) -> Array:
     """Draw strings of a model that knows exactly the rules of levels <= known: (P, d).
 
-    Blocks of s**known tokens are independent and grammatical, their level-known symbols uniform (paper §4.5): the
-    data seen by an ideal learner half way up. known = 0 gives uniform tokens, known = L the grammar itself.
+    Blocks of s**known tokens are independent and grammatical, their level-known symbols uniform: what an ideal
+    learner half way up would write (derived). known = 0 gives uniform tokens, known = L the grammar itself.
 
     >>> g = RandomHierarchyModel.random(v=8, m=3, s=2, L=3, seed=0)
     >>> g.level_accuracy(sample_truncated(g, 2, 4000, seed=0)).round(1).tolist()
     [1.0, 1.0, 0.4]
     """
+    check_instance("grammar", grammar, RandomHierarchyModel)
     check_integer("known", known, 0, grammar.L)
-    P = check_integer("P", P, 0)
+    P = check_integer("P", P, 0, limit=MOST_STRINGS // grammar.d)
     rng = generator(seed)
     if known == 0:
         return rng.integers(grammar.v, size=(P, grammar.d)).astype(grammar.dtype)

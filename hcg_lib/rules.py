@@ -7,24 +7,38 @@ list of L such arrays, leaf-most first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int32, UInt
 from numpy.typing import ArrayLike
 
-from hcg_lib._random import INT64, distinct_integers
-from hcg_lib._validate import check_real
+from hcg_lib._random import INT64, distinct_integers, generator
+from hcg_lib._validate import (
+    DEEPEST,
+    LONGEST,
+    MOST_SYMBOLS,
+    as_array,
+    check_integer,
+    check_list,
+    check_numbers,
+    check_shape,
+    check_symbols,
+    shown,
+)
 
 Array = np.ndarray
-
-
-LONGEST = 1 << 20  # tokens in a string
+MOST_WRITTEN = 1 << 30  # symbols in the rules of a level
 
 
 def check_length(s: int, L: int) -> None:
-    """Raise a ValueError if strings of s**L tokens would be longer than the library handles."""
-    if L * np.log2(s) > np.log2(LONGEST):
+    """Raise a ValueError if strings of s**L tokens would be longer than the library handles.
+
+    >>> check_length(2, 20)
+    """
+    s, L = check_integer("s", s, 2, limit=LONGEST), check_integer("L", L, 1)
+    if math.log2(LONGEST) < L or s**L > LONGEST:
         raise ValueError(f"L must keep s**L <= {LONGEST} tokens, got L={L} with s={s}")
 
 
@@ -34,7 +48,7 @@ def symbol_dtype(v: int) -> np.dtype:
     >>> symbol_dtype(16), symbol_dtype(257)
     (dtype('uint8'), dtype('uint16'))
     """
-    return np.min_scalar_type(v - 1)
+    return np.min_scalar_type(check_integer("v", v, 1, limit=MOST_SYMBOLS) - 1)
 
 
 def decode_tuples(code: ArrayLike, v: int, s: int) -> UInt[Array, "... {s}"]:
@@ -43,8 +57,11 @@ def decode_tuples(code: ArrayLike, v: int, s: int) -> UInt[Array, "... {s}"]:
     >>> decode_tuples(np.array([6]), v=4, s=2)
     array([[1, 2]], dtype=uint8)
     """
-    digits = np.empty((*np.shape(code), s), symbol_dtype(v))
-    rest = np.asarray(code)
+    v, s = check_integer("v", v, 2, limit=MOST_SYMBOLS), check_integer("s", s, 1, limit=LONGEST)
+    rest = as_array("code", code)
+    if rest.dtype.kind not in "iu" or (rest.size and not (rest.min() >= 0 and (s > 63 or rest.max() < v**s))):
+        raise ValueError(f"code must hold integers from 0 to v**s - 1 with v={v}, s={s}, got {shown(code)}")
+    digits = np.empty((*rest.shape, s), symbol_dtype(v))
     for j in range(s - 1, -1, -1):
         rest, digits[..., j] = np.divmod(rest, v)
     return digits
@@ -58,8 +75,11 @@ def draw_rules(v: int, m: int, s: int, rng: np.random.Generator) -> UInt[Array, 
     >>> draw_rules(64, 8, 12, np.random.default_rng(0)).shape
     (64, 8, 12)
     """
-    wanted = v * m
-    if v**s < INT64:
+    v, m, s = check_shape(v, m, s)
+    wanted, rng = v * m, generator(rng)
+    if wanted * s > MOST_WRITTEN:
+        raise ValueError(f"m must keep v*m*s <= {MOST_WRITTEN} symbols in rules, got m={m} with v={v}, s={s}")
+    if s < 64 and v**s < INT64:
         tuples = decode_tuples(distinct_integers(v**s, wanted, rng), v, s)
     else:  # more tuples than a word can count: a repeat is all but impossible, and rejected
         tuples = np.empty((0, s), symbol_dtype(v))
@@ -79,7 +99,7 @@ def check_rules(rules: Sequence[ArrayLike]) -> tuple[Array, ...]:
         If shapes differ between levels, a symbol lies outside 0 … v-1, or two productions of one level are the
         same tuple (the grammar would be ambiguous).
     """
-    levels = [np.asarray(level) for level in rules]
+    levels = [as_array("rules", level) for level in check_list("rules", rules, "of arrays (v, m, s), one a level")]
     if not levels:
         raise ValueError("rules must hold at least one level, got none")
     shape = levels[0].shape
@@ -116,7 +136,10 @@ def check_rules(rules: Sequence[ArrayLike]) -> tuple[Array, ...]:
 
 def check_probabilities(probabilities: Sequence[ArrayLike], L: int, v: int, m: int) -> tuple[Array, ...]:
     """Return L read-only float arrays (v, m) whose rows sum to one, or raise a ValueError."""
-    levels = [np.asarray(level, dtype=float) for level in probabilities]
+    levels = [
+        check_numbers("probabilities", level, 0)
+        for level in check_list("probabilities", probabilities, "of arrays, one a level")
+    ]
     if len(levels) != L:
         raise ValueError(f"probabilities must hold one array a level ({L}), got {len(levels)}")
     checked = []
@@ -126,7 +149,7 @@ def check_probabilities(probabilities: Sequence[ArrayLike], L: int, v: int, m: i
                 f"probabilities of level {number} must have shape (m,) = ({m},) or (v, m) = ({v}, {m}), "
                 f"got {level.shape}"
             )
-        if not (np.isfinite(level).all() and (level > 0).all() and np.allclose(level.sum(-1), 1, atol=1e-9)):
+        if not ((level > 0).all() and np.allclose(level.sum(-1), 1, atol=1e-9)):
             raise ValueError(f"probabilities of level {number} must be positive and sum to 1 over rules, got {level}")
         full = np.array(np.broadcast_to(level, (v, m)))
         full.setflags(write=False)
@@ -142,11 +165,16 @@ def zipf_probabilities(m: int, L: int, exponent: float | Sequence[float]) -> lis
     >>> zipf_probabilities(2, 1, 1.0)[0].round(3)
     array([0.667, 0.333])
     """
-    exponents = np.full(L, exponent, float) if np.ndim(exponent) == 0 else np.asarray(exponent, float)
-    if exponents.shape != (L,):
-        raise ValueError(f"zipf_exponent must be a number or one a level ({L}), got {exponent!r}")
-    weights = [np.arange(1, m + 1) ** -check_real("zipf_exponent", a, 0) for a in exponents.tolist()]
-    return [weight / weight.sum() for weight in weights] if exponents.any() else None
+    m, L = check_integer("m", m, 1, limit=MOST_SYMBOLS), check_integer("L", L, 1, limit=DEEPEST)
+    exponents = check_numbers("zipf_exponent", exponent, 0)
+    if exponents.shape not in ((), (L,)):
+        raise ValueError(f"zipf_exponent must be a number or one a level ({L}), got {shown(exponent)}")
+    if not exponents.any():
+        return None
+    weights = [np.arange(1, m + 1) ** -a for a in np.broadcast_to(exponents, L).tolist()]
+    if not all(weight[-1] > 0 for weight in weights):
+        raise ValueError(f"zipf_exponent must leave every one of the {m} rules a probability, got {shown(exponent)}")
+    return [weight / weight.sum() for weight in weights]
 
 
 def build_trie(level: Array) -> Int32[Array, "prefixes v"]:
@@ -161,8 +189,11 @@ def build_trie(level: Array) -> Int32[Array, "prefixes v"]:
            [-1,  0],
            [-1,  1]], dtype=int32)
     """
+    level = as_array("level", level)
+    if level.ndim != 3 or level.dtype.kind not in "iu" or not level.size:
+        raise ValueError(f"level must hold integers of shape (v, m, s), got {level.dtype} of shape {level.shape}")
     v, m, s = level.shape
-    tuples = level.reshape(v * m, s).astype(np.int64)
+    tuples = check_symbols("level", level.reshape(v * m, s), v).astype(np.int64)
     row = np.zeros(v * m, np.int64)  # where each rule's prefix stands
     blocks, offset = [], 0
     for j in range(s):

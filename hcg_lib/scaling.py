@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from hcg_lib._validate import check_real
+from hcg_lib._validate import check_numbers, check_real, shown
 from hcg_lib.intervals import Interval
 
 
@@ -28,11 +28,11 @@ def crossing(P: Any, y: Any, threshold: float) -> float:
     >>> crossing([10, 100, 1000], [0.0, 0.5, 1.0], 0.75).__round__(2)
     316.23
     """
-    size, value = np.asarray(P, float), np.asarray(y, float)
-    if size.ndim != 1 or size.shape != value.shape or not len(size):
+    size, value = check_numbers("P", P, 0, strict=True, ndim=1), check_numbers("y", y, ndim=1)
+    if size.shape != value.shape or not len(size):
         raise ValueError(f"y must have one value for each P {size.shape}, got shape {value.shape}")
-    if not ((size > 0).all() and (np.diff(size) > 0).all()):
-        raise ValueError(f"P must be positive and increasing, got {size}")
+    if not (np.diff(size) > 0).all():
+        raise ValueError(f"P must be positive and increasing, got {shown(P)}")
     check_real("threshold", threshold)
     above = np.flatnonzero(value >= threshold)
     if not len(above):
@@ -55,11 +55,9 @@ def log_slope(x: Any, y: Any, confidence: float = 0.95) -> Interval:
     >>> float(round(fit.mean, 6))
     2.0
     """
-    abscissa, ordinate = np.asarray(x, float), np.asarray(y, float)
-    if abscissa.ndim != 1 or abscissa.shape != ordinate.shape or len(abscissa) < 3:
+    abscissa, ordinate = (check_numbers(name, a, 0, strict=True, ndim=1) for name, a in (("x", x), ("y", y)))
+    if abscissa.shape != ordinate.shape or len(abscissa) < 3:
         raise ValueError(f"x and y must hold at least 3 values each, got shapes {abscissa.shape} and {ordinate.shape}")
-    if not ((abscissa > 0).all() and (ordinate > 0).all()):
-        raise ValueError("x and y must be positive")
     if np.ptp(abscissa) == 0:
         raise ValueError(f"x must hold different values, got only {abscissa[0]}")
     confidence = check_real("confidence", confidence, 0, 1, strict=True)

@@ -7,12 +7,13 @@ context position q and every symbol z,
 
 $$ n(t, q, z), \qquad \hat p(z|t) = n(t,q,z) / n(t,q), \qquad r_t = \hat p(x_q = z | t) - \hat p(x_q = z) $$
 
-(paper §5). The counts are additive, so strings may come in batches of any number and need not be kept.
+(derived). The counts are additive, so strings may come in batches of any number and need not be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ import numpy as np
 from hcg_lib._parallel import map_slices
 from hcg_lib._tuple_kernels import count_contexts, mark_tuples
 from hcg_lib._tuple_moments import MeanSquare, conditional, conditional_squares, covariance, joint_squares
-from hcg_lib._validate import check_choice, check_integer, check_symbols
+from hcg_lib._validate import DEEPEST, check_choice, check_counts, check_instance, check_integer, check_symbols, iterate
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.rules import decode_tuples
 
@@ -77,11 +78,11 @@ class TupleStatistics:
         positions: Sequence[int] | None = None,
     ):
         self.v, self.s = check_integer("v", v, 1), check_integer("s", s, 2)
-        self.n_targets = check_integer("n_targets", n_targets, 1)
-        self.distance = check_integer("distance", distance, 1)
+        self.n_targets = check_integer("n_targets", n_targets, 1, limit=MOST_COUNTS)
+        self.distance = check_integer("distance", distance, 1, limit=DEEPEST)
         self.family = None if family is None else check_integer("family", family, 0)
-        self.positions = None if positions is None else np.asarray(positions, np.int64)
-        if self.v**self.s > MOST_TUPLES:
+        self.positions = None if positions is None else check_counts("positions", positions, 0)
+        if self.s * math.log2(self.v) > math.log2(MOST_TUPLES):
             raise ValueError(f"v must keep v**s <= {MOST_TUPLES} tuples, got v={v} with s={s}")
         self.n_strings = 0
         self.counts = np.zeros((0, 0, 0, self.n_targets), np.int64)
@@ -143,8 +144,6 @@ class TupleStatistics:
         every = (slots - slots // self.s) * span
         if self.positions is None:
             self.positions = np.arange(every)
-        if self.positions.ndim != 1 or not self.positions.size or self.positions.min() < 0:
-            raise ValueError(f"positions must be a non-empty list of numbers >= 0, got {self.positions.tolist()}")
         if self.positions.max() >= every:
             raise ValueError(f"positions must be below the {every} context positions, got {self.positions.max()}")
         shape = (slots, len(self.positions), self.n_targets)
@@ -199,13 +198,13 @@ class TupleStatistics:
 
     def counts_of(self, tuples: Any) -> Array:
         """Return the counts of the given tuples (…, s), 0 for those never seen: (…, slots, q, n_targets)."""
-        tuples = check_symbols("tuples", tuples, self.v, self.s, ndim=np.ndim(tuples)).astype(np.int64)
+        tuples = check_symbols("tuples", tuples, self.v, self.s, ndim=None).astype(np.int64)
         row = self._row[tuples @ self.v ** np.arange(self.s - 1, -1, -1)]
         padded = np.concatenate([self.counts, np.zeros((1, *self.counts.shape[1:]), np.int64)])
         return padded[row]
 
     def context(self, slots: str = "separate") -> Context:
-        r"""Return $r_t = \hat p(x_q=z|t) - \hat p(x_q=z)$ for every observed tuple, flattened (paper §5).
+        r"""Return $r_t = \hat p(x_q=z|t) - \hat p(x_q=z)$ for every observed tuple, flattened.
 
         Parameters
         ----------
@@ -225,7 +224,7 @@ class TupleStatistics:
         return covariance(self.counts)
 
     def mean_square(self, form: str = "joint") -> MeanSquare:
-        r"""Return the mean square correlation with its sampling floor (paper §4.1 b, §4.2).
+        r"""Return the mean square correlation with its sampling floor (derived).
 
         Parameters
         ----------
@@ -274,12 +273,15 @@ def level_statistics(
     >>> {l: len(c.tuples) for l, c in level_statistics(g, g.sample(500, seed=0)).items()}
     {1: 8, 2: 8}
     """
+    check_instance("grammar", grammar, RandomHierarchyModel)
     check_choice("targets", targets, ("tokens", "latents"))
-    highest = grammar.L - options.get("distance", 1)
-    levels = range(1, highest + 1) if levels is None else [check_integer("levels", l, 1, highest) for l in levels]
+    highest = grammar.L - check_integer("distance", options.get("distance", 1), 1, grammar.L - 1)
+    wanted = range(1, highest + 1) if levels is None else iterate("levels", levels, "a list of levels")
+    levels = [check_integer("levels", l, 1, highest) for l in wanted]
     found = {l: TupleStatistics(grammar.v, grammar.s, grammar.v, **options) for l in levels}
-    batches: Iterable[Array] = [strings] if isinstance(strings, np.ndarray) else strings
-    for batch in batches:
+    batches = [strings] if isinstance(strings, np.ndarray) else strings
+    for batch in iterate("strings", batches, "an array (P, d) or an iterable of batches"):
+        batch = check_symbols("strings", batch, grammar.v, grammar.d)
         for start in range(0, len(batch), CHUNK):
             parsed = grammar.parse(batch[start : start + CHUNK])
             for l, counts in found.items():

@@ -34,7 +34,7 @@ CASES = [
     (lambda: random(v=4, m=2, s=2, L=2, seed="a"), r"seed must be an integer >= 0 .* got 'a'"),
     (
         lambda: random(v=4, m=2, s=2, L=2, zipf_exponent=-1),
-        r"zipf_exponent must be a finite number in \[0, inf\], got -1",
+        r"zipf_exponent must hold finite numbers in \[0, inf\], got -1",
     ),
     (
         lambda: random(v=4, m=2, s=2, L=2, zipf_exponent=[1, 2, 3]),
@@ -42,7 +42,7 @@ CASES = [
     ),
     (
         lambda: random(v=4, m=2, s=2, L=2, zipf_exponent=float("nan")),
-        r"zipf_exponent must be a finite number .* got nan",
+        r"zipf_exponent must hold finite numbers .* got nan",
     ),
     (lambda: RandomHierarchyModel([]), r"rules must hold at least one level"),
     (lambda: RandomHierarchyModel([[[[0, 1]], [[0, 1]]]]), r"rules of level 1 .* \(0, 1\) is produced 2 times"),
