@@ -15,7 +15,7 @@ from hcg_lib import checkpoints
 from hcg_lib._training_config import Config
 from hcg_lib.muon import optimizers
 
-FACTS = ("step", "seconds", "history", "best", "total", "count")  # the state that is not tensors
+FACTS = ("source", "step", "seconds", "history", "best", "total", "count")  # the state that is not tensors
 
 
 class Diverged(FloatingPointError):
@@ -37,6 +37,7 @@ class State:
         self.losses: list[Tensor] = []  # of the last steps, not looked at yet
         self.total, self.count = 0.0, 0  # of the losses since the last evaluation
         self.saved = "none"
+        self.source = ""  # fingerprint of all that is trained on
 
     @property
     def evaluated(self) -> nn.Module:
@@ -66,11 +67,22 @@ class State:
         self.losses.clear()
 
     def diverged(self, step: int, loss: float) -> Diverged:
-        return Diverged(f"loss is {loss} at step {step}; last good checkpoint: {self.saved}; {self.config}")
+        return Diverged(f"loss is {loss} at step {self._where(step)}")
+
+    def _where(self, step: int | None = None) -> str:
+        return f"{self.step if step is None else step}; last good checkpoint: {self.saved}; {self.config}"
 
     def save(self, path: str | Path) -> None:
-        """Write the checkpoint, from one process."""
+        """Write the checkpoint, from one process.
+
+        Raises
+        ------
+        Diverged
+            If a loss or, after a finite loss, a weight is not finite: the old checkpoint is the last good one.
+        """
         self.collect()
+        if not all(weight.isfinite().all() for weight in self.network.parameters()):
+            raise Diverged(f"weights are not finite after step {self._where()}")
         facts = {name: getattr(self, name) for name in FACTS}
         if self.fabric.is_global_zero:
             tensors = checkpoints.pack(
@@ -88,13 +100,15 @@ class State:
         Raises
         ------
         ValueError
-            If it belongs to another config or another network.
+            If it belongs to another config, other strings, another process or another network.
         """
         tensors, facts = checkpoints.read_checkpoint(path)
         mine = dataclasses.asdict(self.config)
         if facts["config"] != mine:
             differ = [name for name in mine if facts["config"].get(name) != mine[name]]
             raise ValueError(f"config must be that of the checkpoint {path}, which differs in {', '.join(differ)}")
+        if facts["source"] != self.source:
+            raise ValueError(f"data, validation and process must be those of the checkpoint {path}, got others")
         try:
             self.network.load_state_dict(checkpoints.part(tensors, "network"))
         except RuntimeError as error:

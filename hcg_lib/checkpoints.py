@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
@@ -52,15 +51,15 @@ def read_checkpoint(path: str | Path) -> tuple[Tensors, dict[str, Any]]:
 
     Raises
     ------
+    OSError
+        If there is no such file.
     ValueError
-        If the file is not one of ours.
+        If it is not one of ours.
     """
+    data = Path(path).read_bytes()  # at once: another process may replace the file meanwhile
     try:
-        with safe_open(path, "pt") as file:
-            meta = json.loads((file.metadata() or {})["json"])
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
-    except FileNotFoundError:
-        raise
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return load(data), json.loads(header["__metadata__"]["json"])
     except Exception as error:
         raise ValueError(f"path must be a checkpoint of this library, got {path} ({error})") from error
 

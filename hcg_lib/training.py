@@ -7,6 +7,7 @@ a kill repeats the uninterrupted one bit by bit, and several processes that shar
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = ["Config", "Diverged", "Training", "train"]
 
 LOSSES = {"cross_entropy": cross_entropy_term, "variational": variational_term}
 CHUNK = 4096  # validation strings treated at once
+DRAWS = 2048  # least number of corrupted strings a validation loss is the mean of: fewer choose weights by luck
 LOOK = 32  # steps between two looks at the losses: each look makes a GPU wait
 
 Evaluation = Callable[[nn.Module, int], Mapping[str, Any]]
@@ -70,7 +72,7 @@ def train(
         Corrupts the strings; its schedule decides how much time is spent at which noise. A network that knows the time
         from the evidence alone can be sampled with any other schedule.
     data, validation
-        (P, d) symbols each.
+        (P, d) symbols each. Few strings to validate on are corrupted several times each.
     config
         All that decides the result.
     fabric
@@ -88,7 +90,7 @@ def train(
     ValueError
         If shapes or symbols are wrong, processes cannot share the batch evenly, or the checkpoint is of another config.
     Diverged
-        If a loss is not finite. It names the step; the last good checkpoint stays.
+        If a loss or a weight is not finite. It names the step; the last good checkpoint stays.
 
     Examples
     --------
@@ -138,6 +140,8 @@ class Loop(State):
         self.data, self.validation = self._strings("data", data), self._strings("validation", validation)
         if self.data.shape[1] != self.validation.shape[1]:
             raise ValueError(f"validation must have data's length {self.data.shape[1]}, got {self.validation.shape[1]}")
+        self.source = _fingerprint(process, self.data, self.validation)
+        self.order: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # of the strings in the last epoch that was read
 
     @property
     def finished(self) -> bool:
@@ -171,10 +175,16 @@ class Loop(State):
         """Clean and corrupted strings of this process in step 1, 2, … and their times: a function of (seed, step)."""
         B, P, rank, processes = self.config.batch, len(self.data), self.fabric.global_rank, self.fabric.world_size
         epoch, place = np.divmod(np.arange((step - 1) * B, step * B), P)
-        rows = np.concatenate([self._rng(0, e).permutation(P)[place[epoch == e]] for e in np.unique(epoch)])
+        rows = np.concatenate([self.epoch(int(e))[place[epoch == e]] for e in np.unique(epoch)])
         x0, x, t = self.corrupt(self.data[torch.from_numpy(rows).to(self.data.device)], self._rng(1, step))
         mine = slice(rank * B // processes, (rank + 1) * B // processes)
         return x0[mine], x[mine], t[mine]
+
+    def epoch(self, number: int) -> np.ndarray:
+        """The order of the strings in an epoch."""
+        if self.order[0] != number:
+            self.order = number, self._rng(0, number).permutation(len(self.data))
+        return self.order[1]
 
     def corrupt(self, x0: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor, np.ndarray]:
         """The strings, what noise made of them, and at which steps."""
@@ -196,7 +206,7 @@ class Loop(State):
     @torch.no_grad()
     def validate(self) -> float:
         """The mean loss of the validation strings, with the same noise every time."""
-        x0, x, t = self.corrupt(self.validation, self._rng(2, 0))
+        x0, x, t = self.corrupt(self.validation.repeat(-(-DRAWS // len(self.validation)), 1), self._rng(2, 0))
         parts = [slice(start, start + CHUNK) for start in range(0, len(x0), CHUNK)]
         loss = float(torch.cat([self.loss(self.evaluated, x0[p], x[p], t[p]) for p in parts]).double().mean())
         if not np.isfinite(loss):
@@ -211,3 +221,8 @@ class Loop(State):
         if not len(symbols):
             raise ValueError(f"{name} must hold at least one string, got none")
         return torch.from_numpy(symbols.astype(np.int64)).to(self.fabric.device)
+
+
+def _fingerprint(process: Process, *strings: Tensor) -> str:
+    parts = [process.schedule.abar, *(tensor.cpu().numpy() for tensor in strings)]
+    return hashlib.sha256(type(process).__name__.encode() + b"".join(part.tobytes() for part in parts)).hexdigest()

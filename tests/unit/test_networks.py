@@ -126,6 +126,18 @@ def test_no_token_hears_itself_and_every_token_hears_the_others(shape, seed):
             assert differs[:, others].float().mean() > 0.9
 
 
+@given(shapes, st.integers(1, 9), st.integers(1, 5))
+@settings(max_examples=20)
+def test_shapes_and_parameters(shape, width, units):
+    (v, s, L), H = shape, 2 * units
+    network = MessagePassing(v, s, L, width=width, hidden=H, seed=0)
+    assert network(evidence(3, s**L, v)).shape == (3, s**L, v)
+    ends, norms, biases = (2 * v + 1) * width + (width + 1) * v, 2 * width, width
+    level = s * H * width + H + norms  # A, b and the normalisation on the way up
+    below_the_root = H * width + biases + norms  # C, its bias and the normalisation on the way down
+    assert sum(p.numel() for p in network.parameters()) == ends + L * level + (L - 1) * below_the_root
+
+
 def test_nodes_of_a_level_share_their_weights():
     """Exchanging the two halves of a string exchanges the halves of the output if the root's slots are alike."""
     network = awake(MessagePassing(4, 2, 3, width=8, hidden=16))
