@@ -18,7 +18,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -31,6 +31,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 Config = Mapping[str, Any]
+Outcome = tuple[Config, Any]
 
 
 def run(
@@ -41,6 +42,7 @@ def run(
     version: int = 1,
     path: str | Path | None = "results",
     jobs: int = 1,
+    client: Any = None,
     compute: bool = True,
 ) -> pd.DataFrame:
     """Evaluate `function(**config)` for every config, reading what is stored and storing what is not.
@@ -60,6 +62,9 @@ def run(
         Folder of the store; None keeps nothing on disk.
     jobs
         Processes that compute missing points; -1 uses every core.
+    client
+        A `dask.distributed.Client`: missing points are computed by its cluster instead. Points of workers that die
+        are computed again elsewhere.
     compute
         False raises a ValueError that counts the missing points instead of computing them.
 
@@ -93,9 +98,7 @@ def run(
             f"stored in {store}; the first is {missing[0]}"
         )
     failures: list[tuple[Config, Exception]] = []
-    work = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        joblib.delayed(_evaluate)(function, config) for config in missing
-    )
+    work = _locally(function, missing, jobs) if client is None else _on_cluster(function, missing, client)
     for config, outcome in tqdm(work, total=len(missing), desc=name, disable=None if missing else True):
         if isinstance(outcome, Exception):
             failures.append((config, outcome))
@@ -154,7 +157,7 @@ def append_point(store: Path, point: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def _evaluate(function: Callable[..., Mapping[str, Any]], config: Config) -> tuple[Config, Any]:
+def _evaluate(function: Callable[..., Mapping[str, Any]], config: Config) -> Outcome:
     """Compute one point; an error comes back as a value, so that the other points are not lost."""
     start = time.perf_counter()
     try:
@@ -165,6 +168,26 @@ def _evaluate(function: Callable[..., Mapping[str, Any]], config: Config) -> tup
     except Exception as error:
         return config, error
     return config, {"result": result, "provenance": provenance(time.perf_counter() - start)}
+
+
+def _locally(function: Callable[..., Mapping[str, Any]], configs: Sequence[Config], jobs: int) -> Iterator[Outcome]:
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
+    return parallel(joblib.delayed(_evaluate)(function, config) for config in configs)
+
+
+def _on_cluster(
+    function: Callable[..., Mapping[str, Any]], configs: Sequence[Config], client: Any
+) -> Iterator[Outcome]:
+    """Yield outcomes as a Dask cluster finishes them; whatever ends the sweep also takes back what is still queued."""
+    from distributed import as_completed
+
+    futures = {client.submit(_evaluate, function, config, pure=False): config for config in configs}
+    try:
+        for future in as_completed(futures):
+            error = future.exception()  # of the cluster, such as a worker that died too often; ours come as values
+            yield (futures[future], error) if error else future.result()
+    finally:
+        client.cancel(list(futures))
 
 
 def provenance(seconds: float) -> dict[str, Any]:
