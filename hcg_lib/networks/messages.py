@@ -11,7 +11,7 @@ arrives, $\prod_k z_k$, half add it and bend, $\mathrm{gelu}(\sum_k z_k)$. Belie
 multiplying unit a rule; the network is told neither the rules nor their number.
 
 Child j's message leaves out $z_j$: the message into a leaf is a function of all the other leaves, so that the output
-is a cavity by construction (paper §3.3).
+is a cavity by construction (derived: the minimiser of either loss is one).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-r"""The authors' tree U-Net: one encoder and one decoder block a level of the tree (paper §3.5).
+r"""The authors' tree U-Net: one encoder and one decoder block a level of the tree.
 
-Its input is the evidence itself, standardised by one constant mean and deviation, which is how it learns the time.
+Its function is that of their released code (github.com/AntonioScl/minimal_diffusion_rhm). Its input is the evidence
+itself, standardised by one constant mean and deviation, which is how it learns the time.
 """
 
 from __future__ import annotations

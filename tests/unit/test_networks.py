@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from hcg_lib.diffusion import UniformProcess, linear_beta, power_signal
 from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet, cavity
+from tests.oracles.reference_networks import by_convolutions
 
 shapes = st.sampled_from([(2, 2, 1), (3, 2, 3), (5, 2, 2), (3, 3, 2), (2, 4, 1), (4, 3, 1)])
 
@@ -18,25 +19,6 @@ def evidence(B, d, v, seed=0):
 
 
 # ---- the authors' network
-
-
-def by_convolutions(network, phi):
-    """paper §3.5 in the words of the paper: channels first, strided and transposed convolutions, explicit fan-ins."""
-    W, s, v = network.width, network.s, network.v
-    norm = lambda x, layer: F.layer_norm(x.mT, (W,), layer.weight, layer.bias).mT  # noqa: E731
-    x = ((phi / phi.sum(-1, keepdim=True) - network.mean) / network.deviation).mT
-    x = F.gelu(F.conv1d(x, network.embedding[:, :, None]) / v**0.5)
-    skips = [x]
-    for weight, layer in zip(network.encoder, network.encoder_norms, strict=True):
-        kernel = weight.reshape(W, s, W).permute(0, 2, 1)  # out, in, position
-        x = F.gelu(norm(F.conv1d(x, kernel, stride=s) / (s * W) ** 0.5, layer))
-        skips.append(x)
-    for weight, layer in zip(network.decoder, network.decoder_norms, strict=True):
-        kernel = weight.reshape(s, W, 2 * W).permute(2, 1, 0)  # in, out, position
-        x = torch.cat([x, skips.pop()], 1)
-        x = F.gelu(norm(F.conv_transpose1d(x, kernel, stride=s) / (s * 2 * W) ** 0.5, layer))
-    x = torch.cat([x, skips.pop()], 1)
-    return (F.conv1d(x, network.readout[:, :, None]) / (2 * W)).mT
 
 
 @given(shapes, st.integers(1, 9), st.integers(0, 99))
