@@ -42,6 +42,12 @@ def check_integer(name: str, value: Any, low: int, high: int | None = None, limi
     raise ValueError(f"{name} must be {allowed}, got {shown(value)}")
 
 
+def _bounds(low: float, high: float, strict: bool) -> str:
+    if high == np.inf:
+        return "" if low == -np.inf else f" {'>' if strict else '>='} {low:g}"
+    return f" in ({low:g}, {high:g})" if strict else f" in [{low:g}, {high:g}]"
+
+
 def check_flag(name: str, value: Any) -> bool:
     """Return `value` if it is True or False, or raise a ValueError.
 
@@ -51,6 +57,17 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
+
+
+def check_text(name: str, value: Any) -> str:
+    """Return `value` if it is a string, or raise a ValueError.
+
+    >>> check_text("title", "steps")
+    'steps'
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, got {shown(value)}")
+    return value
 
 
 def check_instance(name: str, value: Any, kind: type) -> None:
@@ -65,7 +82,6 @@ def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf
     >>> check_real("eps", 0.5, 0, 1)
     0.5
     """
-    bounds = f"({low:g}, {high:g})" if strict else f"[{low:g}, {high:g}]"
     if isinstance(value, Real) and not isinstance(value, (bool, np.bool_)):
         try:
             number = float(value)
@@ -73,7 +89,7 @@ def check_real(name: str, value: Any, low: float = -np.inf, high: float = np.inf
             number = math.inf
         if math.isfinite(number) and (low < number < high if strict else low <= number <= high):
             return number
-    raise ValueError(f"{name} must be a finite number in {bounds}, got {shown(value)}")
+    raise ValueError(f"{name} must be a finite number{_bounds(low, high, strict)}, got {shown(value)}")
 
 
 def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
@@ -147,8 +163,7 @@ def check_numbers(
         numbers = np.full(values.shape, np.inf)
     inside = (numbers > low) & (numbers < high) if strict else (numbers >= low) & (numbers <= high)
     if not (inside & np.isfinite(numbers) | (gaps & np.isnan(numbers))).all():
-        bounds = f"({low:g}, {high:g})" if strict else f"[{low:g}, {high:g}]"
-        raise ValueError(f"{name} must hold finite numbers in {bounds}, got {shown(value)}")
+        raise ValueError(f"{name} must hold finite numbers{_bounds(low, high, strict)}, got {shown(value)}")
     return numbers
 
 

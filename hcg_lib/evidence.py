@@ -45,7 +45,7 @@ def uniform_noise(x: Any, abar: Any, v: int) -> Any:
     >>> uniform_noise([[1, 0]], 0.5, v=2).tolist()
     [[[0.25, 0.75], [0.75, 0.25]]]
     """
-    tokens = _tokens(x, check_integer("v", v, 2, limit=MOST_SYMBOLS))
+    tokens = check_tokens("x", x, check_integer("v", v, 2, limit=MOST_SYMBOLS))
     signal = _signal(abar, len(tokens)).to(tokens.device)
     likelihood = ((1 - signal) / v)[:, None, None].repeat(1, tokens.shape[1], v)
     likelihood.scatter_add_(2, tokens[..., None], signal[:, None, None].expand(*tokens.shape, 1))
@@ -81,9 +81,9 @@ def masking(x: Any, v: int, mask: int = -1) -> Any:
     v = check_integer("v", v, 2, limit=MOST_SYMBOLS)
     if check_integer("mask", mask, -MOST_SYMBOLS, MOST_SYMBOLS) in range(v):
         raise ValueError(f"mask must not be one of the symbols 0 … {v - 1}, got {mask}")
-    raw = _integers(x)
+    raw = _integers("x", x)
     hidden = raw == mask
-    tokens = _tokens(torch.where(hidden, torch.zeros_like(raw), raw), v)
+    tokens = check_tokens("x", torch.where(hidden, torch.zeros_like(raw), raw), v)
     likelihood = torch.nn.functional.one_hot(tokens, v).double()
     return _like(x, torch.where(hidden[..., None], torch.ones_like(likelihood), likelihood))
 
@@ -132,29 +132,34 @@ def gaussian_noise(x: Any, abar: Any) -> Any:
     return _like(x, likelihood.clamp_min(floor), values.dtype)
 
 
+def check_tokens(name: str, x: Any, v: int) -> Tensor:
+    """Return symbols (B, d) below v as an int64 tensor, or raise a ValueError that names the argument.
+
+    >>> check_tokens("x", [[0, 1]], v=2)
+    tensor([[0, 1]])
+    """
+    tokens = _integers(name, x)
+    if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < v):
+        bad = int(tokens.min()) if int(tokens.min()) < 0 else int(tokens.max())
+        raise ValueError(f"{name} must hold symbols from 0 to {v - 1}, got {bad}")
+    return tokens
+
+
+def _integers(name: str, x: Any) -> Tensor:
+    tokens = x if isinstance(x, Tensor) else as_array(name, x)
+    shape, kind = tuple(tokens.shape), str(tokens.dtype)
+    if len(shape) != 2:
+        raise ValueError(f"{name} must have shape (B, d), got {shape}")
+    if not (kind.startswith(("int", "uint", "torch.int", "torch.uint"))):
+        raise ValueError(f"{name} must hold integers, got dtype {kind}")
+    return tokens.long() if isinstance(tokens, Tensor) else torch.from_numpy(tokens.astype(np.int64))
+
+
 def _tensor(x: Any) -> Tensor:
     try:
         return torch.as_tensor(x)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"x must be an array of real numbers, got {shown(x)}") from None
-
-
-def _integers(x: Any) -> Tensor:
-    tokens = x if isinstance(x, Tensor) else as_array("x", x)
-    shape, kind = tuple(tokens.shape), str(tokens.dtype)
-    if len(shape) != 2:
-        raise ValueError(f"x must have shape (B, d), got {shape}")
-    if not (kind.startswith(("int", "uint", "torch.int", "torch.uint"))):
-        raise ValueError(f"x must hold integers, got dtype {kind}")
-    return tokens.long() if isinstance(tokens, Tensor) else torch.from_numpy(tokens.astype(np.int64))
-
-
-def _tokens(x: Any, v: int) -> Tensor:
-    tokens = _integers(x)
-    if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < v):
-        bad = int(tokens.min()) if int(tokens.min()) < 0 else int(tokens.max())
-        raise ValueError(f"x must hold symbols from 0 to {v - 1}, got {bad}")
-    return tokens
 
 
 def _signal(abar: Any, B: int) -> Tensor:

@@ -155,8 +155,8 @@ class RandomHierarchyModel:
         ValueError
             If `unique` and P exceeds the number of strings.
         """
-        P, unique, rng = check_integer("P", P, 0, limit=MOST_STRINGS), check_flag("unique", unique), generator(seed)
-        if not unique:
+        P, rng = check_integer("P", P, 0, limit=MOST_STRINGS // self.d), generator(seed)
+        if not check_flag("unique", unique):
             return sample_strings(self, self._subtrees, P, rng)
         if self.n_strings < P:
             raise ValueError(f"P must be at most the {self.n_strings} distinct strings when unique=True, got {P}")

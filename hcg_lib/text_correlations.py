@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import check_counts, check_flag, check_integer, check_list, check_symbols, check_text
 from hcg_lib.correlations import CorrelationCurve, TokenCorrelations, default_distances
 from hcg_lib.decay import PowerLaw, fit_power_law
 from hcg_lib.text import CharacterTokenizer, encode, load_corpus, train_bpe
 from hcg_lib.tokenization import Tokenizer
 
 Array = np.ndarray
+MOST_SHUFFLES = 1024
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,12 @@ def text_curves(
     >>> curves.text.resolved.tolist(), curves.order.resolved.tolist()
     ([True, True], [False, False])
     """
-    shuffles = check_integer("shuffles", shuffles, 1)
-    documents = [np.asarray(document) for document in documents]
+    shuffles = check_integer("shuffles", shuffles, 1, limit=MOST_SHUFFLES)
+    distances = check_counts("distances", distances, 1)
+    documents = [
+        check_symbols("documents", document, check_integer("v", v, 1), ndim=1)
+        for document in check_list("documents", documents, "of vectors of ids")
+    ]
     if not documents:
         raise ValueError("documents must hold at least one document, got none")
     rng = generator(seed)
@@ -87,7 +92,7 @@ def text_curves(
     mixed = [[rng.permutation(document) for document in dealt] for _ in range(shuffles)]
     draws = int(rng.integers(2**32))
     parts: list[tuple[CorrelationCurve, ...]] = []
-    for distance in np.asarray(distances):
+    for distance in distances:
         text = TokenCorrelations(v, [distance], groups).update(dealt)
         shuffled = _sum(TokenCorrelations(v, [distance], groups).update(tokens) for tokens in mixed)
         estimators = text, shuffled, text - shuffled
@@ -126,7 +131,7 @@ def measure_text(
         and for the fits `near` (t <= 16), `far` (t >= 16) and `whole` of the order curve the exponent with interval,
         the range, and the curvature. A range with fewer than 3 resolved points gives None.
     """
-    documents, source, data = _documents(corpus, shuffle_lines, seed)
+    documents, source, data = _documents(corpus, check_flag("shuffle_lines", shuffle_lines), seed)
     tokenizer = _tokenizer(tokens, documents)
     ids = encode(documents, tokenizer)
     distances = default_distances(longest, number)
@@ -162,7 +167,7 @@ def _documents(corpus: str, shuffle_lines: bool, seed: int) -> tuple[list[Any], 
 
 
 def _tokenizer(tokens: str, documents: list[Any]) -> Tokenizer:
-    if tokens == "characters":
+    if check_text("tokens", tokens) == "characters":
         return CharacterTokenizer()
     kind, _, size = tokens.partition("-")
     if kind != "bpe" or not size.isdigit():

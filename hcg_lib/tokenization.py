@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import as_array, check_flag, check_integer, check_list, check_symbols, check_text, shown
 from hcg_lib.fetch import FetchError, cache_folder, fetched
 
 Array = np.ndarray
@@ -43,6 +43,7 @@ class CharacterTokenizer:
     """
 
     def __init__(self, alphabet: str = ALPHABET):
+        check_text("alphabet", alphabet)
         bad = not alphabet.isascii() or not alphabet.startswith(" ") or len(set(alphabet)) < len(alphabet)
         if bad or alphabet != alphabet.lower():
             raise ValueError(f"alphabet must be distinct lower-case ASCII starting with a space, got {alphabet!r}")
@@ -53,7 +54,7 @@ class CharacterTokenizer:
 
     def encode(self, text: str) -> Array:
         """Return the ids (n,) of the normalized text, uint8; runs of spaces count once."""
-        if not text.isascii():
+        if not check_text("text", text).isascii():
             text = unicodedata.normalize("NFKD", text.translate(_LOOKALIKES))
             text = "".join(" " if not c.isascii() and not unicodedata.combining(c) else c for c in text)
         ids = self._ids[np.frombuffer(text.encode("ascii", "ignore"), np.uint8)]
@@ -62,7 +63,7 @@ class CharacterTokenizer:
 
     def decode(self, ids: Array) -> str:
         """Return the normalized text of the ids."""
-        return "".join(self.alphabet[i] for i in np.asarray(ids))
+        return "".join(self.alphabet[i] for i in check_symbols("ids", ids, self.size, ndim=1))
 
 
 class BytePairTokenizer:
@@ -74,11 +75,11 @@ class BytePairTokenizer:
 
     def encode(self, text: str) -> Array:
         """Return the ids (n,), uint16 where they fit."""
-        return np.array(self.model.encode(text).ids, self._dtype)
+        return np.array(self.model.encode(check_text("text", text)).ids, self._dtype)
 
     def decode(self, ids: Array) -> str:
         """Return the text of the ids, exactly what was encoded."""
-        return self.model.decode([int(i) for i in ids], skip_special_tokens=False)
+        return self.model.decode(check_symbols("ids", ids, self.size, ndim=1).tolist(), skip_special_tokens=False)
 
 
 def train_bpe(
@@ -104,7 +105,7 @@ def train_bpe(
     from tokenizers import decoders, models, pre_tokenizers, trainers
 
     size = check_integer("size", size, 257, 1 << 16)
-    texts = list(documents)
+    texts, keep = check_list("documents", documents, "of strings"), check_flag("keep", keep)
     if not texts or not all(isinstance(text, str) for text in texts):
         raise ValueError("documents must be at least one string; a .bin of ids has no text to train on")
     digest = hashlib.sha256(f"bpe {size}".encode())
@@ -159,8 +160,12 @@ def encode(documents: Iterable[Any], tokenizer: Tokenizer) -> list[Array]:
     [[1, 2], [3]]
     """
     out = []
-    for document in documents:
-        ids = tokenizer.encode(document) if isinstance(document, str) else np.asarray(document)
+    if not isinstance(tokenizer, Tokenizer):
+        raise ValueError(f"tokenizer must have name, size, encode and decode, got {shown(tokenizer)}")
+    for document in check_list("documents", documents, "of strings or vectors of ids"):
+        ids = tokenizer.encode(document) if isinstance(document, str) else as_array("documents", document)
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise ValueError(f"documents must be strings or vectors of ids, got {ids.dtype} of shape {ids.shape}")
         if ids.size and int(ids.max()) >= tokenizer.size:
             raise ValueError(f"ids must be below {tokenizer.size}, the size of {tokenizer.name}, got {int(ids.max())}")
         out.append(ids)

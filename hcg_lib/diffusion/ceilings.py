@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import MOST_STRINGS, check_integer
 from hcg_lib.diffusion.exact import ExactDenoiser
 from hcg_lib.diffusion.losses import variational_loss
 from hcg_lib.diffusion.processes import UniformProcess
@@ -56,7 +56,7 @@ def exact_denoiser(
     >>> min(point["accuracy"]) > 0.8, 0 < point["bound"] < 1.39
     (True, True)
     """
-    P = check_integer("P", P, 2)
+    P, grammar = check_integer("P", P, 2, limit=MOST_STRINGS), check_integer("grammar", grammar, 0)
     g = RandomHierarchyModel.random(v, m, s, L, seed=grammar)
     process = UniformProcess(linear_beta(T, authors=authors), v)
     denoiser = ExactDenoiser(g, process, levels, output)

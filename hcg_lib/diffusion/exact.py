@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from hcg_lib._validate import check_choice, check_integer
+from hcg_lib._validate import check_choice, check_instance, check_integer
 from hcg_lib.diffusion.processes import Process
+from hcg_lib.diffusion.samplers import check_parts
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.inference import belief_propagation
 
@@ -26,7 +27,7 @@ class ExactDenoiser:
     levels
         How many levels of rules it knows, 0 … L; all by default.
     output
-        "cavity", which a reverse step needs, or "mean", the posterior: the trap of paper §3.3, kept to show it.
+        "cavity", which a reverse step needs, or "mean", the posterior, which misleads it (chapter on inference).
 
     Examples
     --------
@@ -44,6 +45,8 @@ class ExactDenoiser:
     output: str = "cavity"
 
     def __post_init__(self) -> None:
+        check_instance("grammar", self.grammar, RandomHierarchyModel)
+        check_parts(self.process)
         if self.process.v != self.grammar.v:
             raise ValueError(f"process must have the grammar's v = {self.grammar.v}, got {self.process.v}")
         if self.levels is not None:

@@ -9,15 +9,19 @@ import torch
 from torch import Tensor
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import MOST_STRINGS, check_integer, shown
 from hcg_lib.diffusion.processes import Process
-from hcg_lib.diffusion.samplers import Denoiser
+from hcg_lib.diffusion.samplers import Denoiser, check_parts
+from hcg_lib.diffusion.schedules import MOST_STEPS
+from hcg_lib.evidence import check_tokens
 
 
 def variational_loss(process: Process, denoiser: Denoiser, x0: Tensor, seed: Any, t: Any = None) -> Tensor:
-    r"""Return the variational term of every string in nats per token (paper §3.2): (B,).
+    r"""Return the variational term of every string in nats per token: (B,).
 
-    $$ \mathrm{KL}\big( q(x_{t-1} \mid x_t, x_0) \,\|\, p(x_{t-1} \mid x_t) \big) \quad\text{averaged over tokens.} $$
+    $$ \mathrm{KL}\big( q(x_{t-1} \mid x_t, x_0) \,\|\, p(x_{t-1} \mid x_t) \big) \quad\text{averaged over tokens} $$
+
+    (derived; the loss of the authors' released code).
 
     T times its mean over t = 1 … T bounds the negative log-likelihood per token; a model that knows the rules of
     levels <= k sits at H_k (`hcg_lib.theory.loss_plateaus`).
@@ -45,17 +49,15 @@ def variational_loss(process: Process, denoiser: Denoiser, x0: Tensor, seed: Any
     >>> abs(bound - g.entropy() / g.d) < 0.1
     True
     """
-    rng, B = generator(seed), len(x0)
-    steps = stratified_times(process.schedule.T, B, rng) if t is None else np.broadcast_to(np.asarray(t), (B,))
-    if steps.size and steps.min() < 1:
-        raise ValueError(f"t must hold integers from 1 to T = {process.schedule.T}, got {int(steps.min())}")
+    x0, rng = _check(process, x0, denoiser), generator(seed)
+    steps = _steps(process, t, len(x0), rng)
     x = process.corrupt(x0, steps, rng)
     return variational_term(process, denoiser(x, steps), x0, x, steps)
 
 
 def variational_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, t: Any) -> Tensor:
     """Return the KL of :func:`variational_loss` for strings x0 that are x at step t, from a cavity (B, d, v): (B,)."""
-    clean = torch.nn.functional.one_hot(x0, process.v).to(cavity)
+    clean = torch.nn.functional.one_hot(_check(process, x0), process.v).to(_check_cavity(process, cavity, x0))
     true, model = process.reverse(x, clean, t), process.reverse(x, cavity, t)
     return (torch.xlogy(true, true) - torch.xlogy(true, model)).sum(-1).mean(-1)
 
@@ -63,7 +65,7 @@ def variational_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, t:
 def cross_entropy_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, t: Any) -> Tensor:
     r"""Return $-\log p(x_0 \mid x_t)$ in nats per token, where $p \propto$ cavity × evidence, token by token: (B,).
 
-    Its minimiser is the cavity too (paper §3.3; derived): the evidence is known, what is left to learn is the context.
+    Its minimiser is the cavity too (derived): the evidence is known, what is left to learn is the context.
     Arguments as in :func:`variational_term`.
 
     Examples
@@ -74,7 +76,7 @@ def cross_entropy_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, 
     >>> cross_entropy_term(process, uniform, x, x, 1).exp().mul(3).round(decimals=4).tolist()  # 3/4 were right
     [4.0]
     """
-    own = x0[..., None]
+    own, cavity = _check(process, x0)[..., None], _check_cavity(process, cavity, x0)
     evidence = process.likelihood(x, t).to(cavity)
     weight = (cavity * evidence).sum(-1)
     tiny = torch.finfo(cavity.dtype).tiny
@@ -100,8 +102,8 @@ def bayes_gap(process: Process, denoiser: Denoiser, exact: Denoiser, x0: Tensor,
     >>> bool(bayes_gap(process, ignorant, exact, x0, seed=0).mean() > 0.1)
     True
     """
-    rng = generator(seed)
-    steps = stratified_times(process.schedule.T, len(x0), rng) if t is None else t
+    x0, rng = _check(process, x0, denoiser, exact), generator(seed)
+    steps = _steps(process, t, len(x0), rng)
     x = process.corrupt(x0, steps, rng)
     evidence = process.likelihood(x, steps).double()
     true, model = (evidence * d(x, steps).double() for d in (exact, denoiser))
@@ -116,6 +118,27 @@ def stratified_times(T: int, B: int, seed: Any) -> np.ndarray:
     >>> stratified_times(4, 4, seed=0).tolist()
     [1, 2, 3, 4]
     """
-    T, B = check_integer("T", T, 1), check_integer("B", B, 0)
+    T, B = check_integer("T", T, 1, limit=MOST_STEPS), check_integer("B", B, 0, limit=MOST_STRINGS)
     place = (np.arange(B) + generator(seed).random(B)) / max(B, 1)
     return 1 + np.minimum((place * T).astype(np.int64), T - 1)
+
+
+def _check(process: Process, x0: Any, *denoisers: Any) -> Tensor:
+    check_parts(process, *denoisers)
+    return check_tokens("x0", x0, process.v)
+
+
+def _check_cavity(process: Process, cavity: Any, x0: Tensor) -> Tensor:
+    if not isinstance(cavity, Tensor) or cavity.shape != (*x0.shape, process.v) or not cavity.is_floating_point():
+        raise ValueError(f"cavity must be a tensor of probabilities {(*x0.shape, process.v)}, got {shown(cavity)}")
+    return cavity
+
+
+def _steps(process: Process, t: Any, B: int, rng: np.random.Generator) -> np.ndarray:
+    """The given steps, one a string, or stratified ones."""
+    if t is None:
+        return stratified_times(process.schedule.T, B, rng)
+    steps = process.schedule.steps("t", t, first=1)
+    if steps.shape not in ((), (B,)):
+        raise ValueError(f"t must be one step or one a string ({B}), got shape {steps.shape}")
+    return np.broadcast_to(steps, (B,))

@@ -8,18 +8,19 @@ losses and denoisers ask for nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import LONGEST, MOST_STRINGS, MOST_SYMBOLS, check_instance, check_integer, shown
 from hcg_lib.diffusion.schedules import Schedule
-from hcg_lib.evidence import uniform_noise
+from hcg_lib.evidence import check_tokens, uniform_noise
 
 
+@runtime_checkable
 class Process(Protocol):
     """What a forward process must know; tokens are int64 tensors (B, d), probabilities (B, d, v)."""
 
@@ -40,7 +41,7 @@ class Process(Protocol):
 
 @dataclass(frozen=True)
 class UniformProcess:
-    r"""D3PM with uniform noise (Austin et al. 2021; paper §3.1).
+    r"""D3PM with uniform noise (Austin et al. 2021).
 
     $$ q(x_t \mid x_0) = \bar\alpha_t\,\delta_{x_t x_0} + (1-\bar\alpha_t)/v , $$
 
@@ -68,23 +69,25 @@ class UniformProcess:
     v: int
 
     def __post_init__(self) -> None:
-        check_integer("v", self.v, 2)
-        if not isinstance(self.schedule, Schedule):
-            raise ValueError(f"schedule must be a Schedule, got {type(self.schedule).__name__}")
+        check_integer("v", self.v, 2, limit=MOST_SYMBOLS)
+        check_instance("schedule", self.schedule, Schedule)
 
     def prior(self, B: int, d: int, seed: Any) -> Tensor:
         """Draw x_T: uniform tokens (B, d)."""
-        B, d = check_integer("B", B, 0), check_integer("d", d, 1)
+        d = check_integer("d", d, 1, limit=LONGEST)
+        B = check_integer("B", B, 0, limit=MOST_STRINGS // d)
         return torch.from_numpy(generator(seed).integers(self.v, size=(B, d)))
 
     def marginal(self, x0: Tensor, t: Any) -> Tensor:
         """Return q(x_t | x_0): (B, d, v)."""
-        return self.likelihood(x0, t)  # the matrix of the process is symmetric
+        return self.likelihood(check_tokens("x0", x0, self.v), t)  # the matrix of the process is symmetric
 
     def corrupt(self, x0: Tensor, t: Any, seed: Any) -> Tensor:
         """Draw x_t from q(x_t | x_0): (B, d)."""
-        rng = generator(seed)
-        kept = torch.as_tensor(self.schedule.kept(t)).reshape(-1, 1).numpy()
+        x0, rng = check_tokens("x0", x0, self.v), generator(seed)
+        kept = np.reshape(self.schedule.kept(t), (-1, 1))
+        if len(kept) not in (1, len(x0)):
+            raise ValueError(f"t must be one step or one a string ({len(x0)}), got {len(kept)}")
         fate, noise = rng.random(x0.shape) >= kept, rng.integers(self.v, size=x0.shape)
         return torch.where(torch.from_numpy(fate).to(x0.device), torch.from_numpy(noise).to(x0.device), x0)
 
@@ -98,8 +101,8 @@ class UniformProcess:
         $$ p(x_u = a \mid x_t) \propto q(x_t \mid x_u = a)\,
         \big[ \bar\alpha_u\, \hat x(a) + (1-\bar\alpha_u)/v \big] $$
 
-        (paper §3.2, K). It is exact, token by token, when $\hat x$ is the *cavity*, the distribution of the clean
-        token given all the other ones; the posterior mean would count the token's own evidence twice (§3.3).
+        It is exact, token by token, when $\hat x$ is the *cavity*, the distribution of the clean token given all the
+        other ones; the posterior mean would count the token's own evidence twice (derived; the chapter on inference).
         With $\hat x$ = one-hot of $x_0$ it is $q(x_u \mid x_t, x_0)$.
 
         Parameters
@@ -111,7 +114,10 @@ class UniformProcess:
         t, earlier
             Steps, 0 <= earlier < t <= T.
         """
-        u = np.asarray(t) - 1 if earlier is None else earlier
+        x = check_tokens("x", x, self.v)
+        if not isinstance(cavity, Tensor) or cavity.shape != (*x.shape, self.v) or not cavity.is_floating_point():
+            raise ValueError(f"cavity must be a tensor of probabilities (B, d, v), got {shown(cavity)}")
+        u = self.schedule.steps("t", t, first=1) - 1 if earlier is None else earlier
         step = uniform_noise(x, self.schedule.kept(t, u), self.v)
         abar = torch.as_tensor(self.schedule.kept(u), dtype=cavity.dtype).reshape(-1, 1, 1).to(cavity.device)
         joint = step.to(cavity.dtype) * (abar * cavity + (1 - abar) / self.v)

@@ -12,7 +12,7 @@ from jaxtyping import UInt
 from torch import Tensor
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import LONGEST, MOST_STRINGS, check_integer, check_list, shown
 from hcg_lib.diffusion.processes import Process
 from hcg_lib.rules import symbol_dtype
 
@@ -31,7 +31,12 @@ def categorical(probabilities: Tensor, seed: Any) -> Tensor:
     >>> categorical(torch.tensor([[0.0, 1.0], [2.0, 0.0]]), seed=0).tolist()
     [1, 0]
     """
+    if not isinstance(probabilities, Tensor) or not probabilities.is_floating_point() or not probabilities.ndim:
+        raise ValueError(f"probabilities must be a tensor of real numbers (…, v), got {shown(probabilities)}")
     running = probabilities.cumsum(-1)
+    total = running[..., -1]
+    if not bool(((probabilities >= 0).all() & (total > 0) & torch.isfinite(total)).all()):
+        raise ValueError("probabilities must be finite and >= 0, not all 0 in a row")
     uniform = torch.from_numpy(generator(seed).random((*running.shape[:-1], 1)))
     level = uniform.to(running) * running[..., -1:]
     return (running[..., :-1] <= level).sum(-1)
@@ -85,12 +90,14 @@ def ancestral_sample(
     >>> bool(g.level_accuracy(x).min() > 0.9)
     True
     """
-    P, d, batch = check_integer("P", P, 0), check_integer("d", d, 1), check_integer("batch", batch, 1)
+    check_parts(process, denoiser)
+    d, batch = check_integer("d", d, 1, limit=LONGEST), check_integer("batch", batch, 1)
+    P, where = check_integer("P", P, 0, limit=MOST_STRINGS // d), _check_device(device)
     steps = _check_times(times, process.schedule.T)
     rng = generator(seed)
     out = np.empty((P, d), symbol_dtype(process.v))
     for start in range(0, P, batch):
-        x = process.prior(min(batch, P - start), d, rng).to(device)
+        x = process.prior(min(batch, P - start), d, rng).to(where)
         for t, earlier in itertools.pairwise(steps):
             cavity = _check_output(denoiser(x, t), (*x.shape, process.v), t)
             x = categorical(process.reverse(x, cavity, t, earlier), rng)
@@ -99,13 +106,33 @@ def ancestral_sample(
 
 
 def _check_times(times: Sequence[int] | None, T: int) -> list[int]:
-    steps = list(range(T, -1, -1)) if times is None else [check_integer("times", t, 0, T) for t in times]
+    if times is None:
+        return list(range(T, -1, -1))
+    steps = [check_integer("times", t, 0, T) for t in check_list("times", times, "of steps")]
     if steps[:1] != [T] or steps[-1] != 0 or any(a <= b for a, b in itertools.pairwise(steps)):
-        raise ValueError(f"times must decrease from T = {T} to 0, got {times!r}")
+        raise ValueError(f"times must decrease from T = {T} to 0, got {shown(times)}")
     return steps
 
 
-def _check_output(cavity: Tensor, shape: tuple[int, ...], t: int) -> Tensor:
+def check_parts(process: Any, *denoisers: Any) -> None:
+    """Raise a ValueError unless `process` is a forward process and the denoisers can be called."""
+    if not isinstance(process, Process):
+        raise ValueError(f"process must be a forward process such as UniformProcess, got {shown(process)}")
+    for denoiser in denoisers:
+        if not callable(denoiser):
+            raise ValueError(f"denoiser must be a function of tokens and step, got {shown(denoiser)}")
+
+
+def _check_device(device: Any) -> torch.device:
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, TypeError, AssertionError, ValueError):
+        raise ValueError(f"device must name a device of this machine, got {shown(device)}") from None
+
+
+def _check_output(cavity: Any, shape: tuple[int, ...], t: int) -> Tensor:
+    if not isinstance(cavity, Tensor):
+        raise ValueError(f"denoiser must return a tensor, got {type(cavity).__name__} at step {t}")
     if cavity.shape != shape:
         raise ValueError(f"denoiser must return shape {shape}, got {tuple(cavity.shape)} at step {t}")
     if cavity.numel() and not (float(cavity.min()) >= 0 and float(cavity.max()) < torch.inf):

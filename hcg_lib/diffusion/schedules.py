@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from hcg_lib._validate import check_integer, check_real
+from hcg_lib._validate import as_array, check_flag, check_integer, check_numbers, check_real, shown
 
 Array = np.ndarray
+MOST_STEPS = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +37,10 @@ class Schedule:
     abar: Array
 
     def __post_init__(self) -> None:
-        abar = np.array(self.abar, float)
-        good = abar.ndim == 1 and len(abar) >= 2 and np.isfinite(abar).all()
+        abar = check_numbers("abar", self.abar)
+        good = abar.ndim == 1 and len(abar) >= 2
         if not (good and abar[0] <= 1 and abar[-1] > 0 and (np.diff(abar) <= 0).all()):
-            raise ValueError(f"abar must be at least two decreasing numbers in (0, 1], got {self.abar!r}")
+            raise ValueError(f"abar must be at least two decreasing numbers in (0, 1], got {shown(self.abar)}")
         abar.setflags(write=False)
         object.__setattr__(self, "abar", abar)
 
@@ -56,23 +57,26 @@ class Schedule:
         ValueError
             If a step lies outside 0 … T or `earlier` is later than t: there is no step -1.
         """
-        late = self._steps("t", t)
+        late = self.steps("t", t)
         if earlier is None:
             return self.abar[late]
-        early = self._steps("earlier", earlier)
+        early = self.steps("earlier", earlier)
+        if early.ndim and late.ndim and early.shape != late.shape:
+            raise ValueError(f"earlier must have the shape of t, {late.shape}, got {early.shape}")
         if (early > late).any():
             raise ValueError(f"earlier must not exceed t, got {earlier} > {t}")
         return self.abar[late] / self.abar[early]
 
-    def _steps(self, name: str, t: Any) -> Array:
-        steps = np.asarray(t)
-        if steps.dtype.kind not in "iu" or (steps.size and not (steps.min() >= 0 and steps.max() <= self.T)):
-            raise ValueError(f"{name} must hold integers from 0 to T = {self.T}, got {t!r}")
+    def steps(self, name: str, t: Any, first: int = 0) -> Array:
+        """Return `t` as an array of steps, checked to lie in `first` … T."""
+        steps = as_array(name, t)
+        if steps.dtype.kind not in "iu" or (steps.size and not (steps.min() >= first and steps.max() <= self.T)):
+            raise ValueError(f"{name} must hold integers from {first} to T = {self.T}, got {shown(t)}")
         return steps
 
 
 def linear_beta(T: int, first: float | None = None, last: float | None = None, authors: bool = False) -> Schedule:
-    r"""Return the schedule whose noise grows linearly (paper §3.1).
+    r"""Return the schedule whose noise grows linearly, as in the authors' released code.
 
     $$ \bar\alpha_t = \prod_{u=1}^{t} (1-\beta_u), \qquad \beta_u = \beta_1 + (\beta_2-\beta_1)\,u/T $$
 
@@ -94,13 +98,13 @@ def linear_beta(T: int, first: float | None = None, last: float | None = None, a
     >>> float(linear_beta(200, authors=True).abar[0])
     0.999
     """
-    T = check_integer("T", T, 1)
+    T = check_integer("T", T, 1, limit=MOST_STEPS)
     first = min(0.2 / T, 0.999) if first is None else check_real("first", first, 0, 1, strict=True)
     last = min(20 / T, 0.999) if last is None else check_real("last", last, 0, 1, strict=True)
     if first > last:
         raise ValueError(f"first must not exceed last, got {first} > {last}")
     alpha = 1 - (first + (last - first) * np.arange(T + 1) / T)
-    if not authors:
+    if not check_flag("authors", authors):
         alpha[0] = 1
     return Schedule(np.cumprod(alpha))
 
@@ -121,5 +125,5 @@ def power_signal(T: int, power: float = 2.0) -> Schedule:
     >>> power_signal(3).abar.tolist()
     [1.0, 0.9375, 0.75, 0.4375]
     """
-    T, power = check_integer("T", T, 1), check_real("power", power, 0, strict=True)
+    T, power = check_integer("T", T, 1, limit=MOST_STEPS), check_real("power", power, 0, strict=True)
     return Schedule(1 - (np.arange(T + 1) / (T + 1)) ** power)

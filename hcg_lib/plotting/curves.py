@@ -10,13 +10,22 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from hcg_lib._validate import check_choice, check_real
+from hcg_lib._validate import (
+    check_choice,
+    check_flag,
+    check_instance,
+    check_integer,
+    check_list,
+    check_numbers,
+    check_real,
+    check_text,
+)
 
 from .style import INK, LEVEL_COLORS, WIDTH, axes, fading_map, level_style, verdict_color
 
 
 def _vector(name: str, values: Any, size: int | None = None) -> np.ndarray:
-    array = np.asarray(values, float)
+    array = check_numbers(name, values, gaps=True)
     if array.ndim != 1 or array.size == 0 or (size is not None and array.size != size):
         wanted = "a non-empty vector" if size is None else f"a vector of {size} values"
         raise ValueError(f"{name} must be {wanted}, got shape {array.shape}")
@@ -69,6 +78,7 @@ def draw_curve(
     [1.0, 0.1, nan]
     """
     log = check_choice("log", log, ("", "x", "y", "xy"))
+    label = label if label is None else check_text("label", label)
     x = _vector("x", x)
     y = _vector("y", y, x.size)
     ax = axes(ax)
@@ -102,7 +112,8 @@ def mark_threshold(ax: Axes, x: float, label: str = "", level: int | None = None
     >>> ax.texts[0].get_text()
     'P*'
     """
-    x = check_real("x", x)
+    x, ax, label = check_real("x", x), axes(ax), check_text("label", label)
+    row = check_integer("row", row, 0)
     color = INK if level is None else level_style(level)["color"]
     ax.axvline(x, color=color, lw=1.2, ls=(0, (4, 3)), alpha=0.9, marker="", zorder=1.5)
     if label:
@@ -120,7 +131,8 @@ def mark_power_law(ax: Axes, x: Any, y: float, exponent: float, label: str = "",
     >>> ax.lines[0].get_ydata().round(12).tolist()
     [1.0, 0.1]
     """
-    x = _vector("x", x)
+    x, ax, label = _vector("x", x), axes(ax), check_text("label", label)
+    y, exponent = check_real("y", y), check_real("exponent", exponent, -100, 100)
     span = np.array([x[0], x[-1]])
     ax.plot(
         span,
@@ -180,18 +192,25 @@ def draw_collapse(
     >>> scaled.lines[0].get_xdata().tolist()
     [1.0, 2.0]
     """
+    curves = check_list("curves", curves, "of Curve")
     if not curves:
         raise ValueError("curves must hold at least one Curve, got none")
+    for curve in curves:
+        check_instance("curves", curve, Curve)
+    below = [check_text("xlabels", name) for name in check_list("xlabels", xlabels, "of two names")]
     if panels is None:
         panels = plt.subplots(2, 1, figsize=(WIDTH, 5.6), layout="constrained", sharey=True)[1]
-    raw, scaled = panels
+    pair = [axes(panel) for panel in check_list("panels", panels, "of two Axes")]
+    if len(pair) != 2 or len(below) != 2:
+        raise ValueError(f"panels and xlabels must be two each, got {len(pair)} and {len(below)}")
+    raw, scaled = pair
     for curve in curves:
         scale = check_real("scale", curve.scale, 0, strict=True)
         style = curve.style or {}
         draw_curve(raw, curve.x, curve.y, level=curve.level, label=curve.label, log=log, **style)
         draw_curve(scaled, np.asarray(curve.x, float) / scale, curve.y, level=curve.level, log=log, **style)
-    raw.set(xlabel=xlabels[0], ylabel=ylabel)
-    scaled.set(xlabel=xlabels[1], ylabel=ylabel)
+    raw.set(xlabel=below[0], ylabel=check_text("ylabel", ylabel))
+    scaled.set(xlabel=below[1], ylabel=ylabel)
     raw.legend(ncols=2 if len(curves) > 4 else 1)
     return np.array([raw, scaled], dtype=object)
 
@@ -211,8 +230,8 @@ def draw_matrix(
     >>> draw_matrix([[0.0, 1.0], [1.0, 0.0]]).images[0].get_clim()
     (0.0, 1.0)
     """
-    values = np.asarray(matrix, float)
-    if values.ndim != 2 or not np.isfinite(values).all():
+    values, signed = check_numbers("matrix", matrix, gaps=True), check_flag("signed", signed)
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
         raise ValueError(f"matrix must be finite with two axes, got shape {values.shape}")
     ax = axes(ax, WIDTH, 4.2)
     top = float(np.abs(values).max() or 1.0) if limit is None else check_real("limit", limit, 0, strict=True)
@@ -245,11 +264,14 @@ def draw_intervals(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['slope']
     """
+    names = [check_text("names", name) for name in check_list("names", names, "of names")]
     n = len(names)
     middle, low, high = (_vector(k, a, n) for k, a in (("estimates", estimates), ("low", low), ("high", high)))
-    if verdicts is not None and len(verdicts) != n:
-        raise ValueError(f"verdicts must hold {n} verdicts, got {len(verdicts)}")
-    colors = [LEVEL_COLORS[1]] * n if verdicts is None else [verdict_color(verdict) for verdict in verdicts]
+    colors = [LEVEL_COLORS[1]] * n
+    if verdicts is not None:
+        colors = [verdict_color(verdict) for verdict in check_list("verdicts", verdicts, "of verdicts")]
+    if len(colors) != n:
+        raise ValueError(f"verdicts must hold {n} verdicts, got {len(colors)}")
     ax = axes(ax, WIDTH, 0.9 + 0.34 * n)
     for row in range(n):
         ax.plot([low[row], high[row]], [row, row], color=colors[row], lw=2.5, marker="", solid_capstyle="round")

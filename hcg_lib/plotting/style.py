@@ -14,9 +14,9 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, is_color_like, to_rgb
 
-from hcg_lib._validate import check_choice, check_integer
+from hcg_lib._validate import check_choice, check_instance, check_integer, check_real, shown
 
 INK = "#757C86"  # text, ticks, axes: 4:1 on white and on #14181e
 LEVEL_COLORS = ("#8A9199", "#0B78BD", "#CD8013", "#00A36B", "#C2402A", "#C679BD", "#774AC9")
@@ -108,21 +108,21 @@ def _retina() -> None:
         set_matplotlib_formats("retina")
 
 
-def level_style(l: int) -> dict[str, Any]:
-    """Color and marker of level `l` (0 tokens … L root), keywords for `Axes.plot`; repeats after six levels.
+def level_style(level: int) -> dict[str, Any]:
+    """Color and marker of a level (0 tokens … L root), keywords for `Axes.plot`; repeats after six levels.
 
     Raises
     ------
     ValueError
-        If `l` is not an integer >= 0.
+        If `level` is not an integer >= 0.
 
     Examples
     --------
     >>> level_style(1)
     {'color': '#0B78BD', 'marker': 'o'}
     """
-    l = check_integer("l", l, 0)
-    slot = l if l < len(LEVEL_COLORS) else 1 + (l - 1) % (len(LEVEL_COLORS) - 1)
+    check_integer("level", level, 0)
+    slot = level if level < len(LEVEL_COLORS) else 1 + (level - 1) % (len(LEVEL_COLORS) - 1)
     return {"color": LEVEL_COLORS[slot], "marker": LEVEL_MARKERS[slot]}
 
 
@@ -151,16 +151,31 @@ def fading_map(color: str, opposite: str | None = None) -> LinearSegmentedColorm
     >>> float(alpha)
     0.0
     """
-    end = (*to_rgb(color), 1.0)
-    clear = (*to_rgb(color), 0.0)
+    end, clear = _solid_and_clear("color", color)
     if opposite is None:
         return LinearSegmentedColormap.from_list("fading", [clear, end])
-    start, clear_start = (*to_rgb(opposite), 1.0), (*to_rgb(opposite), 0.0)
+    start, clear_start = _solid_and_clear("opposite", opposite)
     return LinearSegmentedColormap.from_list(
         "fading_both", [(0, start), (0.499, clear_start), (0.501, clear), (1, end)]
     )
 
 
+def _solid_and_clear(name: str, color: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not is_color_like(color):
+        raise ValueError(f"{name} must be a color, got {shown(color)}")
+    return (*to_rgb(color), 1.0), (*to_rgb(color), 0.0)
+
+
 def axes(ax: Axes | None, width: float = WIDTH, height: float = 3.4) -> Axes:
-    """`ax` itself, or the axes of a new figure of this size in inches."""
-    return ax if ax is not None else plt.subplots(figsize=(width, height), layout="constrained")[1]
+    """`ax` itself, or the axes of a new figure of this size in inches.
+
+    Raises
+    ------
+    ValueError
+        If `ax` is neither None nor matplotlib Axes.
+    """
+    if ax is None:
+        size = check_real("width", width, 0.1, 100), check_real("height", height, 0.1, 100)
+        return plt.subplots(figsize=size, layout="constrained")[1]
+    check_instance("ax", ax, Axes)
+    return ax

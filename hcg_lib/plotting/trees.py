@@ -12,6 +12,8 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_rgba
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from hcg_lib._validate import MOST_SYMBOLS, as_array, check_integer, check_list, check_numbers, check_symbols
+
 from .style import INK, WIDTH, axes, fading_map, level_style
 
 NODE = 9.0  # radius of a node in points
@@ -26,7 +28,7 @@ def _columns(n_nodes: int, d: int) -> np.ndarray:
 
 def _as_levels(name: str, levels: Sequence[Any], ndim: int) -> list[np.ndarray]:
     """Check that `levels` is a pyramid: each level has 1/s of the nodes of the one below, up to one root."""
-    arrays = [np.asarray(level) for level in levels]
+    arrays = [as_array(name, level) for level in check_list(name, levels, "of arrays, one a level")]
     for l, array in enumerate(arrays):
         if array.ndim != ndim:
             raise ValueError(f"{name}[{l}] must have {ndim} axes (one string), got shape {array.shape}")
@@ -97,8 +99,10 @@ def draw_tree(levels: Sequence[Any], valid: Sequence[Any] | None = None, ax: Axe
     >>> [text.get_text() for text in ax.texts if text.get_text()]
     ['0', '3', '1', '1', '2', '×', '×']
     """
-    arrays = _as_levels("levels", levels, 1)
-    lit = [a >= 0 for a in arrays] if valid is None else [np.asarray(a, bool) for a in valid]
+    arrays = [check_symbols("levels", a, MOST_SYMBOLS, ndim=1, missing=True) for a in _as_levels("levels", levels, 1)]
+    lit = [a >= 0 for a in arrays]
+    if valid is not None:
+        lit = [as_array("valid", a).astype(bool) for a in check_list("valid", valid, "of arrays, one a level")]
     if [a.shape for a in lit] != [a.shape for a in arrays]:
         raise ValueError(f"valid must have the shapes of levels, got {[a.shape for a in lit]}")
     d, L = len(arrays[0]), len(arrays) - 1
@@ -127,7 +131,7 @@ def draw_rules(rules: Any, level: int = 1, symbols: Sequence[int] | None = None,
     Parameters
     ----------
     rules : integer array, shape (v, m, s)
-        `rules[y, r]` is the r-th tuple that symbol y may become (paper.md §1.1).
+        `rules[y, r]` is the r-th tuple that symbol y may become.
     level : int
         Level of the left-hand symbols, 1 … L; it sets the colors.
     symbols : sequence of int, optional
@@ -150,13 +154,14 @@ def draw_rules(rules: Any, level: int = 1, symbols: Sequence[int] | None = None,
     >>> [text.get_text() for text in ax.texts]
     ['0', '0 1', '1 1', '1', '1 0', '0 0']
     """
-    table = np.asarray(rules)
+    table = as_array("rules", rules)
+    check_integer("level", level, 1)
     if table.ndim != 3 or table.dtype.kind not in "iu":
         raise ValueError(f"rules must be integers of shape (v, m, s), got {table.dtype} of shape {table.shape}")
     v, m, s = table.shape
-    rows = list(range(v)) if symbols is None else [int(y) for y in symbols]
-    if not rows or min(rows) < 0 or max(rows) >= v:
-        raise ValueError(f"symbols must lie between 0 and {v - 1}, got {rows}")
+    rows = range(v) if symbols is None else check_symbols("symbols", symbols, v, ndim=1).tolist()
+    if not len(rows):
+        raise ValueError("symbols must hold at least one symbol, got none")
     parent, child = level_style(level)["color"], level_style(level - 1)["color"]
     ax = axes(ax, min(WIDTH, 1.2 + 0.36 * m * s), 0.35 + 0.34 * len(rows))
     ax.set(xlim=(-0.7, m + 0.5), ylim=(len(rows) - 0.4, -0.6), xticks=[], yticks=[])
@@ -201,12 +206,14 @@ def draw_posterior(marginals: Sequence[Any], truth: Sequence[Any] | None = None,
     >>> ax.collections[1].get_array().tolist()
     [0.75, 0.25]
     """
-    arrays = [a.astype(float) for a in _as_levels("marginals", marginals, 2)]
-    for l, array in enumerate(arrays):
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1 + 1e-6):
-            raise ValueError(f"marginals[{l}] must lie in [0, 1]")
-    known = None if truth is None else _as_levels("truth", truth, 1)
+    arrays = _as_levels("marginals", marginals, 2)
+    arrays = [check_numbers(f"marginals[{l}]", array, 0, 1 + 1e-6) for l, array in enumerate(arrays)]
     d, L, v = len(arrays[0]), len(arrays) - 1, arrays[0].shape[1]
+    if v < 1 or any(array.shape[1] != v for array in arrays):
+        raise ValueError(f"marginals must hold as many symbols at every level, got {[a.shape for a in arrays]}")
+    known = None if truth is None else [check_symbols("truth", a, v, ndim=1) for a in _as_levels("truth", truth, 1)]
+    if known is not None and [len(a) for a in known] != [len(a) for a in arrays]:
+        raise ValueError(f"truth must hold a symbol for every node of marginals, got {[len(a) for a in known]} nodes")
     ax = axes(ax, WIDTH, 0.9 + 0.95 * L)
     _bare(ax, d, L, pad=0.5)
     for l, array in enumerate(arrays):

@@ -9,7 +9,16 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from hcg_lib._validate import check_integer, check_real
+from hcg_lib._validate import (
+    MOST_SYMBOLS,
+    as_array,
+    check_integer,
+    check_numbers,
+    check_real,
+    check_symbols,
+    check_text,
+    shown,
+)
 from hcg_lib.plotting import LEVEL_COLORS
 
 from ._bundle import bundle, style
@@ -61,11 +70,11 @@ def project(vectors: Any, reference: Any = None) -> np.ndarray:
     >>> frames.shape
     (1, 3, 2)
     """
-    values = np.asarray(vectors, float)
-    if values.ndim != 3 or min(values.shape) < 1 or not np.isfinite(values).all():
+    values = check_numbers("vectors", vectors)
+    if values.ndim != 3 or min(values.shape) < 1:
         raise ValueError(f"vectors must be finite with shape (n_P, n, k), got shape {values.shape}")
-    basis = values[-1] if reference is None else np.asarray(reference, float)
-    if basis.shape != values.shape[1:] or not np.isfinite(basis).all():
+    basis = values[-1] if reference is None else check_numbers("reference", reference)
+    if basis.shape != values.shape[1:]:
         raise ValueError(f"reference must be finite with shape {values.shape[1:]}, got shape {basis.shape}")
     if min(basis.shape) < 2:
         raise ValueError(f"vectors must hold at least two tuples and two directions, got shape {values.shape}")
@@ -128,26 +137,28 @@ def context_clusters(
     >>> widget.points[1]
     [[-1000, 0], [1000, 0]]
     """
-    positions = np.asarray(frames, float)
-    if positions.ndim != 3 or positions.shape[-1] != 2 or 0 in positions.shape or not np.isfinite(positions).all():
+    positions = check_numbers("frames", frames)
+    if positions.ndim != 3 or positions.shape[-1] != 2 or 0 in positions.shape:
         raise ValueError(f"frames must be finite with shape (n_P, n, 2), got shape {positions.shape}")
     if positions.size > MOST_NUMBERS:
         raise ValueError(f"frames must hold at most {MOST_NUMBERS} coordinates, got {positions.size}")
     n_P, n, _ = positions.shape
-    parents = np.asarray(labels)
+    parents = as_array("labels", labels)
     if parents.shape != (n,) or parents.dtype.kind not in "iu":
         raise ValueError(f"labels must be {n} integers, got {parents.dtype} of shape {parents.shape}")
     if len(np.unique(parents)) > 18:
         raise ValueError(f"labels must name at most 18 parents, got {len(np.unique(parents))}")
-    sizes = np.asarray(P, float)
-    if sizes.shape != (n_P,) or not np.isfinite(sizes).all() or sizes[0] <= 0 or (np.diff(sizes) <= 0).any():
-        raise ValueError(f"P must be {n_P} increasing positive numbers, got {P!r}")
-    share = np.asarray(accuracy, float)
-    if share.shape != (n_P,) or not ((share >= 0) & (share <= 1)).all():
-        raise ValueError(f"accuracy must be {n_P} numbers in [0, 1], got {accuracy!r}")
-    if tuples is not None and len(tuples) != n:
-        raise ValueError(f"tuples must name {n} points, got {len(tuples)}")
-    names = [f"tuple {i}" for i in range(n)] if tuples is None else [str(tuple(map(int, a))) for a in tuples]
+    sizes = check_numbers("P", P)
+    if sizes.shape != (n_P,) or sizes[0] <= 0 or (np.diff(sizes) <= 0).any():
+        raise ValueError(f"P must be {n_P} increasing positive numbers, got {shown(P)}")
+    share = check_numbers("accuracy", accuracy, 0, 1)
+    if share.shape != (n_P,):
+        raise ValueError(f"accuracy must be {n_P} numbers in [0, 1], got {shown(accuracy)}")
+    names = [f"tuple {i}" for i in range(n)]
+    if tuples is not None:
+        names = [str(tuple(a)) for a in check_symbols("tuples", tuples, MOST_SYMBOLS, missing=True).tolist()]
+    if len(names) != n:
+        raise ValueError(f"tuples must name {n} points, got {len(names)}")
     return ContextClusters(
         index=check_integer("index", index, 0, n_P - 1),
         points=fill_frame(positions).tolist(),
@@ -156,7 +167,7 @@ def context_clusters(
         sizes=sizes.tolist(),
         accuracy=share.round(4).tolist(),
         threshold=None if threshold is None else check_real("threshold", threshold, 0, strict=True),
-        threshold_label=threshold_label,
+        threshold_label=check_text("threshold_label", threshold_label),
         caption=f"Each of the {n} points is a tuple, its number its parent; threads lead to the mean of synonyms. "
         "Every frame is scaled to fill the picture.",
     )

@@ -11,7 +11,7 @@ import anywidget
 import traitlets as t
 from matplotlib.figure import Figure
 
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import check_integer, check_list, check_text
 
 from ._bundle import bundle, style
 
@@ -82,12 +82,15 @@ def frames_slider(
     'steps: 4'
     >>> plt.close("all")
     """
+    frames, labels = check_list("frames", frames, "of pictures"), check_list("labels", labels, "of texts")
+    if descriptions is not None:
+        descriptions = check_list("descriptions", descriptions, "of texts")
     if len(frames) == 0:
         raise ValueError("frames must hold at least one picture, got none")
     for name, words in (("labels", labels), ("descriptions", descriptions)):
         if words is not None and len(words) != len(frames):
             raise ValueError(f"{name} must hold {len(frames)} texts, got {len(words)}")
-    dpi = check_integer("dpi", dpi, 36, 600)
+    dpi, title = check_integer("dpi", dpi, 36, 600), check_text("title", title)
     spoken = descriptions or [f"{title}: {label}" for label in labels]
     return FramesSlider(
         index=check_integer("index", index, 0, len(frames) - 1),

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets as t
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import MOST_STRINGS, check_instance, check_integer, check_numbers, shown
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.plotting import LEVEL_COLORS
 
@@ -55,7 +55,7 @@ def noise_frames(grammar: RandomHierarchyModel, noise: Any = None, strings: int 
     r"""Posteriors of noisy strings by belief propagation, the noise growing along one path.
 
     At noise $\epsilon = 1 - \bar\alpha$ each token is redrawn uniformly with probability $\epsilon$, so that
-    $q(x_i \mid a) = (1-\epsilon)\,\delta_{a x_i} + \epsilon / v$ (paper §2, uniform channel). The same uniform
+    $q(x_i \mid a) = (1-\epsilon)\,\delta_{a x_i} + \epsilon / v$. The same uniform
     numbers serve every level of noise: a token, once redrawn, stays redrawn.
 
     Parameters
@@ -86,8 +86,9 @@ def noise_frames(grammar: RandomHierarchyModel, noise: Any = None, strings: int 
     from hcg_lib.evidence import uniform_noise  # here, because torch takes seconds to load
     from hcg_lib.inference import belief_propagation
 
+    check_instance("grammar", grammar, RandomHierarchyModel)
     epsilon = check_noise(np.linspace(0, 1, 33) if noise is None else noise)
-    strings = check_integer("strings", strings, 1)
+    strings = check_integer("strings", strings, 1, limit=MOST_STRINGS // grammar.d)
     rng = generator(seed)
     clean = grammar.sample(strings, seed=rng)
     levels = [np.asarray(level, np.int64) for level in grammar.parse(clean)]
@@ -113,10 +114,10 @@ def noise_frames(grammar: RandomHierarchyModel, noise: Any = None, strings: int 
 
 def check_noise(noise: Any) -> np.ndarray:
     """`noise` as an increasing vector in [0, 1] of at least two values, or a ValueError."""
-    epsilon = np.asarray(noise, float)
-    good = epsilon.ndim == 1 and epsilon.size >= 2 and np.isfinite(epsilon).all()
+    epsilon = check_numbers("noise", noise)
+    good = epsilon.ndim == 1 and epsilon.size >= 2
     if not (good and epsilon.min() >= 0 and epsilon.max() <= 1 and (np.diff(epsilon) > 0).all()):
-        raise ValueError(f"noise must be at least two increasing values in [0, 1], got {noise!r}")
+        raise ValueError(f"noise must be at least two increasing values in [0, 1], got {shown(noise)}")
     return epsilon
 
 

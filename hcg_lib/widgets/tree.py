@@ -8,7 +8,7 @@ import anywidget
 import numpy as np
 import traitlets as t
 
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import check_instance, check_integer
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.plotting import LEVEL_COLORS
 
@@ -131,8 +131,7 @@ def tree_explorer(grammar: RandomHierarchyModel, seed: int = 0, shown: int | Non
     >>> bool(g.is_grammatical(np.array([widget.tokens]))[0])
     True
     """
-    if not isinstance(grammar, RandomHierarchyModel):
-        raise ValueError(f"grammar must be a RandomHierarchyModel, got {type(grammar).__name__}")
+    check_instance("grammar", grammar, RandomHierarchyModel)
     numbers = grammar.L * grammar.v * grammar.m * grammar.s
     if grammar.d > MOST_TOKENS or numbers > MOST_NUMBERS:
         raise ValueError(

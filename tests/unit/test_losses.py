@@ -178,7 +178,7 @@ PROCESS, X = UniformProcess(linear_beta(10), 3), torch.zeros(2, 4, dtype=torch.l
     (lambda: stratified_times(5, 5, None), "seed must be"),
     (lambda: variational_loss(PROCESS, ExactDenoiser(G, PROCESS), X, 0, t=0), "t must hold integers from 1 to T = 10"),
     (lambda: variational_loss(PROCESS, ExactDenoiser(G, PROCESS), X, 0, t=11), "t must hold integers .* T = 10"),
-    (lambda: variational_loss(PROCESS, ExactDenoiser(G, PROCESS), X + 3, 0), "x must hold symbols from 0 to 2"),
+    (lambda: variational_loss(PROCESS, ExactDenoiser(G, PROCESS), X + 3, 0), "x0 must hold symbols from 0 to 2"),
     (lambda: bayes_gap(PROCESS, ExactDenoiser(G, PROCESS), ExactDenoiser(G, PROCESS), X, 0, t=-1), "t must hold"),
 ])  # fmt: skip
 def test_bad_input_is_named(call, message):

@@ -33,7 +33,7 @@ BAD = [
     (lambda: crossing([1, 2], [0], 0.5), "y must have one value for each P"),
     (lambda: crossing([1, 2], [0, 1], np.nan), "threshold must be a finite number"),
     (lambda: log_slope([1, 2], [1, 2]), "x and y must hold at least 3 values"),
-    (lambda: log_slope([1, 2, 0], [1, 2, 3]), r"x must hold finite numbers in \(0, inf\), got \[1, 2, 0\]"),
+    (lambda: log_slope([1, 2, 0], [1, 2, 3]), r"x must hold finite numbers > 0, got \[1, 2, 0\]"),
     (lambda: log_slope([2, 2, 2], [1, 2, 3]), "x must hold different values"),
 ]
 
