@@ -1,0 +1,124 @@
+"""One point of the book's sweeps: a grammar, P of its strings, a network trained on them, and what it then can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hcg_lib._validate import check_choice, check_integer
+from hcg_lib.diffusion import ExactDenoiser, Process, UniformProcess, ancestral_sample, bayes_gap, power_signal
+from hcg_lib.evaluation import copied_blocks, novelty, rule_distance
+from hcg_lib.grammar import RandomHierarchyModel
+from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet
+from hcg_lib.training import Config, Training, train
+
+NETWORKS = {"messages": MessagePassing, "unet": TreeUNet}
+HELD_OUT = 4096  # validation strings, at most
+
+
+def learn(
+    v: int,
+    m: int,
+    s: int,
+    L: int,
+    P: int,
+    grammar: int,
+    network: str = "messages",
+    width: int = 64,
+    steps: int = 1500,
+    batch: int = 512,
+    learning_rate: float = 1e-2,
+    patience: int | None = 5,
+    T: int = 100,
+    samples: int = 2048,
+    traced: int = 0,
+) -> dict[str, Any]:
+    """Train on P strings, keep the weights of least validation loss, and measure what they generate.
+
+    Parameters
+    ----------
+    v, m, s, L, grammar
+        The grammar and its seed, which also seeds strings, weights and noise.
+    P
+        Distinct training strings; the held-out ones are drawn from the rest.
+    network, width, steps, batch, learning_rate, patience
+        "messages" (ours) or "unet" (the authors'), and how it is trained; see `hcg_lib.training.Config`.
+    T
+        Steps of the uniform process, `power_signal(T)`, in training and in sampling.
+    samples
+        Strings generated for the final measurement.
+    traced
+        Strings generated at every evaluation along the way; 0 for none.
+
+    Returns
+    -------
+    valid, complete: node counts of levels 1 … L among the generated strings (`count_valid`); accuracy, order: A_l and
+    a_l; copies, novel_valid, chance: see `novelty`; copied: blocks of every level, and copied_fresh the same of fresh
+    strings; rules: distance of rule frequencies from the data's, and rules_fresh that of fresh strings; gap: Bayes gap
+    on fresh strings (nats a token); steps_best, seconds_training; and the history as lists trace_step, trace_train,
+    trace_validation, trace_accuracy, trace_copies.
+
+    Examples
+    --------
+    >>> point = learn(4, 2, 2, 3, P=64, grammar=0, steps=30, batch=64, samples=200)
+    >>> len(point["accuracy"]), len(point["trace_step"]) > 5
+    (3, True)
+    """
+    check_choice("network", network, tuple(NETWORKS))
+    samples, traced = check_integer("samples", samples, 1), check_integer("traced", traced, 0)
+    g = RandomHierarchyModel.random(v, m, s, L, seed=grammar)
+    check_integer("P", P, 1, g.n_strings - 1)
+    seeds = np.random.SeedSequence([grammar, P, v, m, s, L])
+    draw, weights, fresh, noise = (np.random.default_rng(seed) for seed in seeds.spawn(4))
+    strings = g.sample(min(P + HELD_OUT, g.n_strings), draw, unique=True)
+    data, held_out = strings[:P], strings[P:]
+    process = UniformProcess(power_signal(T), v)
+    model = _build(network, g, width, process, weights)
+    config = Config(steps, batch, learning_rate, patience=patience, seed=grammar)
+
+    def look(evaluated: nn.Module, step: int) -> dict[str, Any]:
+        x = _generate(evaluated, process, traced, g, [grammar, step])
+        return {"accuracy": g.level_accuracy(x).tolist(), "copies": novelty(g, x, data).copies}
+
+    run = train(model, process, data, held_out, config, evaluate=look if traced else None, progress=False)
+    x, other = _generate(model, process, samples, g, [grammar, P]), g.sample(samples, fresh)
+    clean = torch.from_numpy(g.sample(4096, fresh).astype(np.int64))
+    gap = bayes_gap(process, LearnedDenoiser(model, process), ExactDenoiser(g, process), clean, noise)
+    found = novelty(g, x, data)
+    valid, complete = g.count_valid(x).T
+    return {
+        "valid": valid,
+        "complete": complete,
+        "accuracy": g.level_accuracy(x),
+        "order": g.order_parameter(x),
+        "copies": found.copies,
+        "novel_valid": found.novel_valid,
+        "chance": found.chance,
+        "copied": copied_blocks(g, x, data),
+        "copied_fresh": copied_blocks(g, other, data),
+        "rules": rule_distance(g, x, clean.numpy()),
+        "rules_fresh": rule_distance(g, other, clean.numpy()),
+        "gap": float(gap.mean()),
+        "steps_best": run.best["step"],
+        "seconds_training": run.history[-1]["seconds"],
+        **_trace(run),
+    }
+
+
+def _build(network: str, g: RandomHierarchyModel, width: int, process: Process, seed: Any) -> nn.Module:
+    if network == "messages":
+        return MessagePassing(g.v, g.s, g.L, width=width, hidden=4 * width, seed=seed)
+    return TreeUNet(g.v, g.s, g.L, schedule=process.schedule, width=width, seed=seed)
+
+
+def _generate(network: nn.Module, process: Process, count: int, g: RandomHierarchyModel, seed: list[int]) -> np.ndarray:
+    denoiser = LearnedDenoiser(network.eval(), process)
+    return ancestral_sample(process, denoiser, count, g.d, np.random.default_rng(seed))
+
+
+def _trace(run: Training) -> dict[str, list[Any]]:
+    names = ("step", "train", "validation", "accuracy", "copies")
+    return {f"trace_{name}": [entry.get(name) for entry in run.history] for name in names}
