@@ -145,7 +145,7 @@ def cluster_levels(
     >>> matched_accuracy(cluster_levels(x, v=8, s=2).encode(x)[1], g.parse(x)[1])
     1.0
     """
-    v, s, rng = check_integer("v", v, 2), check_integer("s", s, 2), generator(seed)
+    v, s, rng = check_integer("v", v, 2, limit=MOST_TUPLES), check_integer("s", s, 2), generator(seed)
     check_choice("targets", targets, ("tokens", "latents"))
     check_flag("sharing", sharing)
     check_integer("restarts", restarts, 1, limit=MOST_RESTARTS)
@@ -280,14 +280,16 @@ def _batches(strings: Stream) -> Iterator[Array]:
     batches = [strings] if isinstance(strings, np.ndarray) else strings
     for batch in iterate("strings", batches, "an array, a list of batches or a function that returns an iterator"):
         batch = as_array("strings", batch)
+        if batch.ndim != 2:
+            raise ValueError(f"strings must hold (P, d) batches, got one of shape {batch.shape}")
         for start in range(0, len(batch), BATCH):
             yield batch[start : start + BATCH]
 
 
 def _depth(batches: Iterator[Array], s: int) -> int:
     first = next(batches, None)
-    if first is None or first.ndim != 2:
-        raise ValueError(f"strings must hold at least one (P, d) batch, got {'none' if first is None else first.shape}")
+    if first is None:
+        raise ValueError("strings must hold at least one (P, d) batch, got none")
     width, depth = first.shape[1], 0
     while width % s == 0 and width > 1:
         width, depth = width // s, depth + 1

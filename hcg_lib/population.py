@@ -110,7 +110,7 @@ class Population:
 
     def conditional(self, node: Node, given: Node) -> Array:
         """p(symbol at `node` | symbol at `given`): (v, v), rows of `given`; 0 where that symbol never occurs."""
-        joint = self.joint(given, node)
+        joint = self.joint(self._node("given", given), self._node("node", node))
         total = joint.sum(1, keepdims=True)
         return np.divide(joint, total, out=np.zeros_like(joint), where=total > 0)
 

@@ -136,6 +136,7 @@ def check_rules(rules: Sequence[ArrayLike]) -> tuple[Array, ...]:
 
 def check_probabilities(probabilities: Sequence[ArrayLike], L: int, v: int, m: int) -> tuple[Array, ...]:
     """Return L read-only float arrays (v, m) whose rows sum to one, or raise a ValueError."""
+    v, m, L = check_integer("v", v, 2), check_integer("m", m, 1), check_integer("L", L, 1, limit=DEEPEST)
     levels = [
         check_numbers("probabilities", level, 0)
         for level in check_list("probabilities", probabilities, "of arrays, one a level")

@@ -13,7 +13,7 @@ def test_enumeration_equals_matrix_products(value):
 
 
 def test_plateaus_below_the_root(value):
-    """T1 (a): within 15 %."""
+    """Within 15 %."""
     assert value["correlations_grammars"] >= 8
     assert value["correlations_worst_below_root"] < 0.15
 
@@ -28,7 +28,7 @@ def test_finite_size_factor_repairs_it(value):
 
 
 def test_variance_of_the_conditional_form(value):
-    """T1 (b): within 30 % for v >= 16."""
+    """Within 30 % for v >= 16."""
     assert 0.7 < value["correlations_variance_low"] <= value["correlations_variance_high"] < 1.3
 
 
@@ -46,7 +46,7 @@ def test_two_powers_of_m(value):
 
 
 def test_half_taught_models(value):
-    """T10: the data up to their level, but for unequal symbols; the floor beyond."""
+    """The data up to their level, but for unequal symbols; the floor beyond."""
     assert value["correlations_bridge_data_resolved"]
     assert value["correlations_bridge_resolved"]
     assert 0.8 < value["correlations_bridge_inside_low"] <= value["correlations_bridge_inside_high"] < 1.1

@@ -13,7 +13,7 @@ def test_closed_form_is_the_gradient(value):
 
 
 def test_law_for_wide_vocabularies(value):
-    """T7, one step: within .07 for v >= 16."""
+    """Within .07 for v >= 16."""
     assert value["gradient_grammars"] >= 3
     assert value["gradient_worst_wide"] < 0.07
     assert value["gradient_span"] > 50

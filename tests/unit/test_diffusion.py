@@ -52,7 +52,7 @@ def test_linear_beta_is_the_product_of_its_steps():
 
 
 def test_values_quoted_for_the_two_released_settings():
-    """Paper.md §3.1: abar_T = 2.7e-5 and 4.0e-5, abar at T/2 .071 and .078."""
+    """The authors' two schedules, multiplied out by hand: abar_T = 2.7e-5 and 4.0e-5, abar at T/2 .071 and .078."""
     ours, network = linear_beta(200, authors=True), linear_beta(1000, 1e-4, 0.02, authors=True)
     assert ours.abar[[100, 200]] == pytest.approx([0.071, 2.7e-5], rel=0.02)
     assert network.abar[[500, 1000]] == pytest.approx([0.078, 4.0e-5], rel=0.02)
@@ -166,7 +166,7 @@ def test_categorical_has_the_right_frequencies_and_never_the_impossible():
     "T, authors, ceiling", [(20, True, 0.68), (50, True, 0.92), (100, True, 0.97), (200, True, 0.988)]
 )
 def test_ceilings_of_the_exact_denoiser(T, authors, ceiling):
-    """Paper.md §1.4, (8,3,2,3), with the released convention abar_0 = 1 - beta_1: A_3 within sampling error."""
+    """A_3 measured with the released convention abar_0 = 1 - beta_1, (8,3,2,3), within sampling error."""
     process = UniformProcess(linear_beta(T, authors=authors), 8)
     top = g.level_accuracy(ancestral_sample(process, ExactDenoiser(g, process), 4096, 8, seed=1))[-1]
     assert top == pytest.approx(ceiling, abs=0.005 + 3 * np.sqrt(ceiling * (1 - ceiling) / 4096))
@@ -178,7 +178,7 @@ def test_a_clean_end_lifts_the_ceiling():
 
 
 def test_the_posterior_mean_in_place_of_the_cavity_is_a_trap():
-    """Paper.md §3.3: A = (.73, .41, .17) instead of (.998, .996, .988)."""
+    """Measured once, with other code for exact inference: A = (.73, .41, .17) instead of (.998, .996, .988)."""
     process = UniformProcess(linear_beta(200, authors=True), 8)
     accuracy = g.level_accuracy(ancestral_sample(process, ExactDenoiser(g, process, output="mean"), 4096, 8, seed=1))
     assert accuracy == pytest.approx([0.73, 0.41, 0.17], abs=0.04)
@@ -196,7 +196,7 @@ def test_steps_may_be_skipped():
 
 @pytest.mark.parametrize("k", range(4))
 def test_loss_of_a_truncated_model_sits_on_its_plateau(k):
-    """Paper.md §3.2: T * loss = 2.073 1.593 1.356 1.234 at T = 200, just above H_k."""
+    """Measured once, with other code: T * loss = 2.073 1.593 1.356 1.234 at T = 200, just above H_k."""
     process, x0 = UniformProcess(linear_beta(200, authors=True), 8), torch.from_numpy(g.sample(20_000, seed=2)).long()
     terms = 200 * variational_loss(process, ExactDenoiser(g, process, levels=k), x0, seed=0)
     error = 3 * float(terms.std()) / np.sqrt(len(x0))

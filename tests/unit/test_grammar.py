@@ -198,3 +198,9 @@ def test_symbols_take_the_smallest_dtype(v):
     g = RandomHierarchyModel.random(v, 1, 2, 1, seed=0)
     assert g.dtype == (np.uint8 if v <= 256 else np.uint16 if v <= 65536 else np.uint32)
     assert int(g.sample(10, 0).max()) < v
+
+
+def test_tuples_may_be_so_long_that_their_number_has_thousands_of_digits():
+    long = RandomHierarchyModel.random(v=16, m=4, s=4096, L=1, seed=0)  # 16**4096 tuples
+    assert long.f == 0
+    assert long.is_grammatical(long.sample(3, seed=0)).all()

@@ -210,7 +210,7 @@ def test_truncation_is_independent_blocks(k):
 
 @pytest.mark.parametrize("k", range(4))
 def test_evidence_of_a_truncated_model_is_the_plateau(k):
-    """A model of the rules <= k gives every grammatical string exactly d H_k nats (paper §3.2)."""
+    """A model of the rules <= k gives every grammatical string exactly d H_k nats (derived)."""
     logs = log_evidence(g, masking(x, g.v), levels=k)
     assert np.allclose(-logs / g.d, theory.loss_plateaus(4, 2, 2, 3)[k])
 
@@ -274,7 +274,7 @@ def test_masked_tokens_say_nothing():
     assert (phi[:, ::2] == 1).all()
     assert np.array_equal(phi[:, 1::2], np.eye(4)[x[:, 1::2]])
     bp = belief_propagation(g, phi)
-    assert np.allclose(bp.posterior[:, ::2], bp.cavity[:, ::2])  # §3.3: they coincide where nothing is seen
+    assert np.allclose(bp.posterior[:, ::2], bp.cavity[:, ::2])  # they coincide where nothing is seen
 
 
 def test_gaussian_noise_is_the_density_ratio():

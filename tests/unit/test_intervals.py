@@ -16,5 +16,5 @@ def test_intervals_cover_the_mean_as_often_as_promised():
 
 @pytest.mark.parametrize("values", [[1.0], [], 3.0, [1.0, np.nan]])
 def test_too_few_or_undefined_values_are_refused(values):
-    with pytest.raises(ValueError, match="values must hold (at least 2 )?finite numbers"):
+    with pytest.raises(ValueError, match=r"values must hold (at least 2 )?finite numbers"):
         mean_interval(values)

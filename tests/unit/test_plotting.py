@@ -181,7 +181,7 @@ BAD = [
     (lambda: plotting.draw_tree([[0, 1], [2]], [[True], [True]]), "valid must have the shapes of levels"),
     (lambda: plotting.draw_rules([[0, 1]]), r"rules must be integers of shape \(v, m, s\)"),
     (lambda: plotting.draw_rules([[[0, 1]]], symbols=[1]), r"symbols must hold symbols from 0 to 0, got 1"),
-    (lambda: plotting.draw_posterior([[[1.5, 0], [1, 0]], [[1, 0]]]), r"marginals\[0\] must hold finite numbers in \[0, 1\]"),
+    (lambda: plotting.draw_posterior([[[1.5, 0], [1, 0]], [[1, 0]]]), r"marginals\[0\] must hold finite numbers in"),
     (lambda: plotting.draw_curve(None, [1, 2], [1]), r"y must be a vector of 2 values, got shape \(1,\)"),
     (lambda: plotting.draw_curve(None, [1], [1], log="z"), "log must be one of"),
     (lambda: plotting.draw_collapse([], ("x", "y"), "z"), "curves must hold at least one Curve, got none"),

@@ -140,7 +140,7 @@ def test_floor_is_the_whole_signal_of_independent_symbols(form):
 
 
 def test_floor_has_the_size_of_the_closed_form():
-    """Joint floor 1/(v^2 m N) of paper §4.2, up to (1-1/v)(1-1/(v m))."""
+    """Joint floor 1/(v^2 m N), up to (1-1/v)(1-1/(v m))."""
     g = RandomHierarchyModel.random(v=8, m=8, s=2, L=2, seed=0)  # f = 1: independent tokens
     P = 20_000
     floor = level_statistics(g, g.sample(P, seed=0))[1].mean_square().floor

@@ -284,7 +284,7 @@ BAD = [
     (lambda: context_clusters(dots[0], [0, 1], [1, 2], [0, 1]), r"frames must be finite .* got shape \(2, 2\)"),
     (lambda: context_clusters(dots, [0], [1, 2], [0, 1]), "labels must be 2 integers"),
     (lambda: context_clusters(dots, [0, 1], [2, 1], [0, 1]), "P must be 2 increasing positive numbers"),
-    (lambda: context_clusters(dots, [0, 1], [1, 2], [0, 1.2]), r"accuracy must hold finite numbers in \[0, 1\], got \[0, 1\.2\]"),
+    (lambda: context_clusters(dots, [0, 1], [1, 2], [0, 1.2]), r"accuracy must hold finite numbers in \[0, 1\]"),
     (lambda: context_clusters(dots, [0, 1], [1, 2], [0, 1], threshold=0.0), "threshold must be a finite number"),
     (lambda: context_clusters(dots, [0, 1], [1, 2], [0, 1], tuples=[(0, 1)]), "tuples must name 2 points, got 1"),
     (
