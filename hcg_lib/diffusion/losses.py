@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from hcg_lib._random import generator
-from hcg_lib._validate import MOST_STRINGS, check_integer, shown
-from hcg_lib.diffusion.processes import Process
+from hcg_lib._validate import MOST_STRINGS, check_integer
+from hcg_lib.diffusion.processes import Process, check_cavity
 from hcg_lib.diffusion.samplers import Denoiser, check_parts
 from hcg_lib.diffusion.schedules import MOST_STEPS
 from hcg_lib.evidence import check_tokens
@@ -57,7 +57,8 @@ def variational_loss(process: Process, denoiser: Denoiser, x0: Tensor, seed: Any
 
 def variational_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, t: Any) -> Tensor:
     """Return the KL of :func:`variational_loss` for strings x0 that are x at step t, from a cavity (B, d, v): (B,)."""
-    clean = torch.nn.functional.one_hot(_check(process, x0), process.v).to(_check_cavity(process, cavity, x0))
+    x0 = _check(process, x0)
+    clean = torch.nn.functional.one_hot(x0, process.v).to(check_cavity(cavity, (*x0.shape, process.v)))
     true, model = process.reverse(x, clean, t), process.reverse(x, cavity, t)
     return (torch.xlogy(true, true) - torch.xlogy(true, model)).sum(-1).mean(-1)
 
@@ -76,7 +77,8 @@ def cross_entropy_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, 
     >>> cross_entropy_term(process, uniform, x, x, 1).exp().mul(3).round(decimals=4).tolist()  # 3/4 were right
     [4.0]
     """
-    own, cavity = _check(process, x0)[..., None], _check_cavity(process, cavity, x0)
+    own = _check(process, x0)[..., None]
+    check_cavity(cavity, (*x0.shape, process.v))
     evidence = process.likelihood(x, t).to(cavity)
     weight = (cavity * evidence).sum(-1)
     tiny = torch.finfo(cavity.dtype).tiny
@@ -126,12 +128,6 @@ def stratified_times(T: int, B: int, seed: Any) -> np.ndarray:
 def _check(process: Process, x0: Any, *denoisers: Any) -> Tensor:
     check_parts(process, *denoisers)
     return check_tokens("x0", x0, process.v)
-
-
-def _check_cavity(process: Process, cavity: Any, x0: Tensor) -> Tensor:
-    if not isinstance(cavity, Tensor) or cavity.shape != (*x0.shape, process.v) or not cavity.is_floating_point():
-        raise ValueError(f"cavity must be a tensor of probabilities {(*x0.shape, process.v)}, got {shown(cavity)}")
-    return cavity
 
 
 def _steps(process: Process, t: Any, B: int, rng: np.random.Generator) -> np.ndarray:

@@ -115,10 +115,16 @@ class UniformProcess:
             Steps, 0 <= earlier < t <= T.
         """
         x = check_tokens("x", x, self.v)
-        if not isinstance(cavity, Tensor) or cavity.shape != (*x.shape, self.v) or not cavity.is_floating_point():
-            raise ValueError(f"cavity must be a tensor of probabilities (B, d, v), got {shown(cavity)}")
+        check_cavity(cavity, (*x.shape, self.v))
         u = self.schedule.steps("t", t, first=1) - 1 if earlier is None else earlier
         step = uniform_noise(x, self.schedule.kept(t, u), self.v)
         abar = torch.as_tensor(self.schedule.kept(u), dtype=cavity.dtype).reshape(-1, 1, 1).to(cavity.device)
         joint = step.to(cavity.dtype) * (abar * cavity + (1 - abar) / self.v)
         return joint / joint.sum(-1, keepdim=True)
+
+
+def check_cavity(cavity: Any, shape: tuple[int, ...]) -> Tensor:
+    """Return `cavity` if it is a real tensor of this shape, or raise; its values are left alone, NaN stays NaN."""
+    if not isinstance(cavity, Tensor) or cavity.shape != shape or not cavity.is_floating_point():
+        raise ValueError(f"cavity must be a tensor of probabilities (B, d, v) = {shape}, got {shown(cavity)}")
+    return cavity
