@@ -34,3 +34,14 @@ def test_levels_arrive_in_order_with_tokens_and_together_with_latents(value):
     latents = [value[f"clustering_end_latents_{l}"] for l in (1, 2, 3)]
     assert tokens == sorted(tokens, reverse=True)
     assert tokens[2] < 0.85 < latents[2]
+
+
+def test_sharing_saves_what_it_pools(value):
+    assert value["clustering_sharing_gain"] == pytest.approx(4, abs=1.2)
+
+
+def test_more_target_tokens_help_but_less_than_in_proportion(value):
+    single = [value[f"clustering_one_target_{l}"] for l in (1, 2, 3)]
+    assert 0.7 < min(single)
+    assert max(single) < 8
+    assert single[0] < single[2]

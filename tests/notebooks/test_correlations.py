@@ -34,7 +34,7 @@ def test_variance_of_the_conditional_form(value):
 
 def test_sampling_floors(value):
     assert value["correlations_floor_slope"] == pytest.approx(-0.5, abs=0.01)
-    assert value["correlations_floor_ratio"] == pytest.approx(value["correlations_floor_factor"], abs=0.03)
+    assert value["correlations_floor_ratio"] == pytest.approx(value["correlations_floor_exact"], abs=0.01)
     assert value["correlations_tuple_floor_ratio"] == pytest.approx(1, abs=0.08)
     assert value["correlations_last_plateau_error"] < 0.02
 
