@@ -1,0 +1,169 @@
+"""Nonsense for every argument of every function: a ValueError of our own that is a sentence, or a finite answer."""
+
+import math
+import traceback
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import hcg_lib
+from hcg_lib import (
+    authors,
+    clustering,
+    correlations,
+    evidence,
+    gradient,
+    inference,
+    intervals,
+    plotting,
+    population,
+    rules,
+    scaling,
+    text,
+    theory,
+    tokenization,
+    tuples,
+    widgets,
+)
+from hcg_lib.grammar import RandomHierarchyModel
+
+HERE = Path(hcg_lib.__file__).parent
+NONSENSE = [
+    None, True, -1, 0, 2.5, 10**30, math.nan, -math.inf, "word", b"bytes", {"a": 1}, object(), 1j, [], [[1], [2, 3]],
+    [None, None], ["a", "b"], np.array(3), np.full((6, 4), np.nan), np.zeros((2, 3, 4)), np.full((6, 4), -1),
+]  # fmt: skip
+
+g = RandomHierarchyModel.random(v=4, m=2, s=2, L=2, seed=0)
+x = g.sample(200, seed=0)
+phi = np.ones((6, 4, 4))
+exact = population.Population(g)
+statistics = tuples.level_statistics(g, x, [1])[1]
+curve = correlations.TokenCorrelations(4, [1, 2]).update(x)
+shape = {"v": 4, "m": 2, "s": 2}
+
+CALLS = {
+    "grammar.random": (RandomHierarchyModel.random, {**shape, "L": 2, "seed": 0, "zipf_exponent": 0.5}),
+    "grammar": (RandomHierarchyModel, {"rules": list(g.rules), "probabilities": [[0.5, 0.5]] * 2}),
+    "grammar.sample": (g.sample, {"P": 3, "seed": 0, "unique": False}),
+    "grammar.unrank": (g.unrank, {"index": [1, 2]}),
+    "grammar.rank": (g.rank, {"x": x}),
+    "grammar.log_probability": (g.log_probability, {"x": x}),
+    "grammar.parse": (g.parse, {"x": x}),
+    "grammar.derive": (g.derive, {"root": [0], "choices": [[[0, 0]], [[0]]]}),
+    "grammar.level_accuracy": (g.level_accuracy, {"x": x}),
+    "grammar.level_probabilities": (g.level_probabilities, {"level": 1}),
+    "rules.draw_rules": (rules.draw_rules, {**shape, "rng": 0}),
+    "rules.decode_tuples": (rules.decode_tuples, {"code": [3], "v": 4, "s": 2}),
+    "rules.build_trie": (rules.build_trie, {"level": g.rules[0]}),
+    "rules.zipf_probabilities": (rules.zipf_probabilities, {"m": 2, "L": 2, "exponent": 1.0}),
+    "authors.from_rules": (authors.from_rules, {"rules": authors.to_rules(g)}),
+    "authors.to_rules": (authors.to_rules, {"g": g}),
+    "authors.from_seed": (authors.from_seed, {**shape, "L": 2, "seed": 0}),
+    "evidence.uniform_noise": (evidence.uniform_noise, {"x": x, "abar": 0.5, "v": 4}),
+    "evidence.masking": (evidence.masking, {"x": x, "v": 4, "mask": -1}),
+    "evidence.gaussian_noise": (evidence.gaussian_noise, {"x": phi, "abar": 0.5}),
+    "inference.belief_propagation": (inference.belief_propagation, {"g": g, "likelihood": phi, "levels": 1}),
+    "inference.sample_posterior": (inference.sample_posterior, {"g": g, "likelihood": phi, "seed": 0, "levels": 1}),
+    "theory.level_accuracy": (theory.level_accuracy, {**shape, "L": 2, "k": 1}),
+    "theory.excess_nats": (theory.excess_nats, {**shape, "L": 2, "k": 1}),
+    "theory.finite_size": (theory.finite_size, {**shape, "L": 2, "k": 1}),
+    "theory.tuple_correlation": (theory.tuple_correlation, {**shape, "l": 1, "k": 2}),
+    "theory.tuple_floor": (theory.tuple_floor, {"v": 4, "m": 2, "P": 10}),
+    "theory.rule_threshold": (theory.rule_threshold, {**shape, "L": 3, "l": 1, "pooled": False}),
+    "theory.coherence_length": (theory.coherence_length, {**shape, "P": 10}),
+    "population.Population": (population.Population, {"grammar": g}),
+    "population.joint": (exact.joint, {"one": (0, 0), "other": (0, 3)}),
+    "population.conditional": (exact.conditional, {"node": (0, 0), "given": (0, 3)}),
+    "population.transition": (exact.transition, {"ancestor": (2, 0), "node": (0, 0)}),
+    "population.tuple_correlation": (exact.tuple_correlation, {"l": 1, "k": 2, "target": 0}),
+    "population.sample_truncated": (population.sample_truncated, {"grammar": g, "known": 1, "P": 3, "seed": 0}),
+    "correlations.default_distances": (correlations.default_distances, {"longest": 10, "number": 4}),
+    "correlations.lca_level": (correlations.lca_level, {"i": 0, "j": 1, "s": 2}),
+    "correlations.TokenCorrelations": (correlations.TokenCorrelations, {"v": 4, "distances": [1], "groups": 5}),
+    "correlations.LevelCorrelations": (correlations.LevelCorrelations, {"v": 4, "s": 2, "L": 2, "groups": 5}),
+    "correlations.estimate": (curve.estimate, {"confidence": 0.9, "resamples": 5, "seed": 0}),
+    "tuples.TupleStatistics": (
+        tuples.TupleStatistics,
+        {"v": 4, "s": 2, "n_targets": 4, "distance": 1, "family": 0, "positions": [0]},
+    ),
+    "tuples.counts_of": (statistics.counts_of, {"tuples": [[0, 1]]}),
+    "tuples.level_statistics": (
+        tuples.level_statistics,
+        {"grammar": g, "strings": x, "levels": [1], "targets": "tokens", "distance": 1, "family": 0},
+    ),
+    "clustering.cluster_tuples": (
+        clustering.cluster_tuples,
+        {"context": statistics.context(), "k": 2, "seed": 0, "restarts": 1},
+    ),
+    "clustering.cluster_levels": (
+        clustering.cluster_levels,
+        {"strings": x, "v": 4, "s": 2, "targets": "tokens", "sharing": True, "seed": 0, "restarts": 1},
+    ),
+    "clustering.matched_accuracy": (
+        clustering.matched_accuracy,
+        {"inferred": [0, 1], "true": [1, 0], "weights": [1, 2]},
+    ),
+    "clustering.look_up": (clustering.look_up, {"table": np.zeros((4, 4), int), "symbols": x}),
+    "clustering.parent_table": (clustering.parent_table, {"g": g, "level": 1}),
+    "gradient.one_step_features": (
+        gradient.one_step_features,
+        {"joint": [[2, 0], [0, 2]], "readout": [[1.0, -1.0]], "rate": 1.0, "start": "uniform"},
+    ),
+    "gradient.TupleNetwork": (gradient.TupleNetwork, {"n_tuples": 2, "readout": np.ones((3, 2)), "bias": [0.0, 0.0]}),
+    "gradient.sensitivity": (gradient.sensitivity, {"features": [[[0.0], [0.5]], [[1.0], [1.5]]]}),
+    "gradient.expected_sensitivity": (gradient.expected_sensitivity, {"joint": exact.tuple_context(1), "P": 10}),
+    "gradient.measure_sensitivity": (
+        gradient.measure_sensitivity,
+        {**shape, "l": 1, "k": 2, "ratio": 1.0, "grammar": 0, "sample": 0, "H": 0},
+    ),
+    "intervals.mean_interval": (intervals.mean_interval, {"values": [1.0, 2.0], "confidence": 0.9}),
+    "scaling.log_slope": (scaling.log_slope, {"x": [1, 2, 3], "y": [1, 2, 4], "confidence": 0.9}),
+    "text.load_corpus": (text.load_corpus, {"name": "sotu-slice", "download": False}),
+    "tokenization.CharacterTokenizer": (tokenization.CharacterTokenizer, {"alphabet": " ab"}),
+    "tokenization.encode": (tokenization.encode, {"documents": ["ab"], "tokenizer": text.CharacterTokenizer()}),
+    "plotting.draw_curve": (plotting.draw_curve, {"ax": None, "x": [1, 2], "y": [1.0, 2.0], "level": 1, "log": "x"}),
+    "plotting.draw_tree": (plotting.draw_tree, {"levels": [[0, 1], [0]], "valid": [[True, True], [True]], "ax": None}),
+    "plotting.draw_matrix": (plotting.draw_matrix, {"matrix": [[0.0, 1.0]], "signed": False, "ax": None}),
+    "plotting.draw_intervals": (
+        plotting.draw_intervals,
+        {"names": ["a"], "estimates": [1], "low": [0], "high": [2], "verdicts": ["holds"]},
+    ),
+    "plotting.fading_map": (plotting.fading_map, {"color": "#0B78BD", "opposite": "#CD8013"}),
+    "widgets.tree_explorer": (widgets.tree_explorer, {"grammar": g, "seed": 0, "shown": 1}),
+    "widgets.noise_frames": (widgets.noise_frames, {"grammar": g, "noise": [0.0, 1.0], "strings": 2, "seed": 0}),
+    "widgets.context_clusters": (
+        widgets.context_clusters,
+        {"frames": [[[0, 0], [1, 1]]], "labels": [0, 1], "P": [10], "accuracy": [0.5], "threshold": 4.0, "index": 0},
+    ),
+}
+
+
+def is_undefined(value):
+    """Whether a number that came back is NaN."""
+    if isinstance(value, (tuple, list)):
+        return any(map(is_undefined, value))
+    real = isinstance(value, (float, np.ndarray)) and np.asarray(value).dtype.kind == "f"
+    return real and bool(np.isnan(value).any())
+
+
+def complaint(function, arguments):
+    """What is wrong with how `function` takes bad arguments: None if it refuses them itself, or answers with numbers."""
+    try:
+        return "gave NaN" if is_undefined(function(**arguments)) else None
+    except ValueError as error:
+        raised = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+        return None if HERE in raised.parents else f"{error}, from {raised.name}"
+    except Exception as error:
+        return repr(error)
+    finally:
+        plt.close("all")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_nonsense_gets_a_sentence(name):
+    function, good = CALLS[name]
+    function(**good)
+    found = {f"{name} = {bad!r}": complaint(function, {**good, name: bad}) for name in good for bad in NONSENSE}
+    assert not {case: words for case, words in found.items() if words}
