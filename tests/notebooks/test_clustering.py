@@ -42,6 +42,6 @@ def test_sharing_saves_what_it_pools(value):
 
 def test_more_target_tokens_help_but_less_than_in_proportion(value):
     single = [value[f"clustering_one_target_{l}"] for l in (1, 2, 3)]
-    assert 0.7 < min(single)
+    assert min(single) > 0.7
     assert max(single) < 8
     assert single[0] < single[2]

@@ -149,7 +149,7 @@ def is_undefined(value):
 
 
 def complaint(function, arguments):
-    """What is wrong with how `function` takes bad arguments: None if it refuses them itself, or answers with numbers."""
+    """What is wrong with how `function` takes these: None if it refuses them itself, or answers with numbers."""
     try:
         return "gave NaN" if is_undefined(function(**arguments)) else None
     except ValueError as error:
