@@ -162,7 +162,7 @@ def test_level_correlations_equal_the_population_of_a_small_grammar():
 
 
 def test_plateaus_of_the_grammar():
-    """T1: the root mean square over grammars lies within 15 % of the closed form, below the sampling floor too."""
+    """The root mean square over grammars lies within 15 % of the closed form, below the sampling floor too."""
     squares = []
     for seed in range(12):
         g = RandomHierarchyModel.random(v=32, m=8, s=2, L=3, seed=seed)
