@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from hcg_lib._validate import MOST_STRINGS, check_integer
+from hcg_lib.diffusion.discrete import UniformProcess
 from hcg_lib.diffusion.exact import ExactDenoiser
 from hcg_lib.diffusion.losses import variational_loss
-from hcg_lib.diffusion.processes import UniformProcess
 from hcg_lib.diffusion.samplers import ancestral_sample
 from hcg_lib.diffusion.schedules import linear_beta
 from hcg_lib.grammar import RandomHierarchyModel

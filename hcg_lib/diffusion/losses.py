@@ -23,8 +23,9 @@ def variational_loss(process: Process, denoiser: Denoiser, x0: Tensor, seed: Any
 
     (derived; the loss of the authors' released code).
 
-    T times its mean over t = 1 … T bounds the negative log-likelihood per token; a model that knows the rules of
-    levels <= k sits at H_k (`hcg_lib.theory.loss_plateaus`).
+    T times its mean over t = 1 … T, and :func:`prior_term`, bound the negative log-likelihood per token; with many
+    steps a model that knows the rules of levels <= k sits at H_k (`hcg_lib.theory.loss_plateaus`), whatever the
+    process (for Gaussian noise derived from the identity of mutual information and least squares).
 
     Parameters
     ----------
@@ -58,9 +59,20 @@ def variational_loss(process: Process, denoiser: Denoiser, x0: Tensor, seed: Any
 def variational_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, t: Any) -> Tensor:
     """Return the KL of :func:`variational_loss` for strings x0 that are x at step t, from a cavity (B, d, v): (B,)."""
     x0 = _check(process, x0)
-    clean = torch.nn.functional.one_hot(x0, process.v).to(check_cavity(cavity, (*x0.shape, process.v)))
-    true, model = process.reverse(x, clean, t), process.reverse(x, cavity, t)
-    return (torch.xlogy(true, true) - torch.xlogy(true, model)).sum(-1).mean(-1)
+    return process.divergence(x, x0, check_cavity(cavity, (*x0.shape, process.v)), t)
+
+
+def prior_term(process: Process, x0: Tensor) -> Tensor:
+    r"""Return $\mathrm{KL}(q(x_T \mid x_0) \,\|\, \text{prior})$ in nats per token: what the noise at T has left, (B,).
+
+    It belongs to the bound of :func:`variational_loss`, needs no network, and is 0 if the schedule ends at 0.
+
+    >>> from hcg_lib.diffusion import UniformProcess, linear_alpha, power_signal
+    >>> x0 = torch.tensor([[0, 1]])
+    >>> [round(float(prior_term(UniformProcess(s, v=4), x0)), 4) for s in (power_signal(50, 4), linear_alpha(50))]
+    [0.0083, 0.0]
+    """
+    return process.prior_divergence(_check(process, x0))
 
 
 def cross_entropy_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, t: Any) -> Tensor:
@@ -80,8 +92,8 @@ def cross_entropy_term(process: Process, cavity: Tensor, x0: Tensor, x: Tensor, 
     own = _check(process, x0)[..., None]
     check_cavity(cavity, (*x0.shape, process.v))
     evidence = process.likelihood(x, t).to(cavity)
-    weight = (cavity * evidence).sum(-1)
     tiny = torch.finfo(cavity.dtype).tiny
+    weight = (cavity * evidence).sum(-1).clamp_min(tiny)
     found = cavity.gather(-1, own).clamp_min(tiny).log() + evidence.gather(-1, own).clamp_min(tiny).log()
     return (weight.log() - found[..., 0]).mean(-1)
 
@@ -107,8 +119,8 @@ def bayes_gap(process: Process, denoiser: Denoiser, exact: Denoiser, x0: Tensor,
     x0, rng = _check(process, x0, denoiser, exact), generator(seed)
     steps = _steps(process, t, len(x0), rng)
     x = process.corrupt(x0, steps, rng)
-    evidence = process.likelihood(x, steps).double()
-    true, model = (evidence * d(x, steps).double() for d in (exact, denoiser))
+    evidence, least = process.likelihood(x, steps).double(), torch.finfo(torch.float32).tiny
+    true, model = (evidence * d(x, steps).double().clamp_min(least) for d in (exact, denoiser))
     true, model = true / true.sum(-1, keepdim=True), model / model.sum(-1, keepdim=True)
     model = model.clamp_min(torch.finfo(model.dtype).tiny)
     return (torch.xlogy(true, true) - torch.xlogy(true, model)).sum(-1).mean(-1)

@@ -12,34 +12,14 @@ from jaxtyping import UInt
 from torch import Tensor
 
 from hcg_lib._random import generator
-from hcg_lib._validate import LONGEST, MOST_STRINGS, check_integer, check_list, shown
+from hcg_lib._validate import LONGEST, MOST_STRINGS, check_instance, check_integer, check_list, shown
+from hcg_lib.diffusion.discrete import AbsorbingProcess
+from hcg_lib.diffusion.draws import categorical
 from hcg_lib.diffusion.processes import Process
 from hcg_lib.rules import symbol_dtype
 
 Denoiser = Callable[[Tensor, Any], Tensor]
 Array = np.ndarray
-
-
-def categorical(probabilities: Tensor, seed: Any) -> Tensor:
-    """Draw one index along the last axis of each row, by inverse CDF: int64 of the remaining axes.
-
-    The numbers come from the generator, so that every device draws the same up to rounding; rows need not be
-    normalised. Far faster than torch.multinomial on many short rows.
-
-    Examples
-    --------
-    >>> categorical(torch.tensor([[0.0, 1.0], [2.0, 0.0]]), seed=0).tolist()
-    [1, 0]
-    """
-    if not isinstance(probabilities, Tensor) or not probabilities.is_floating_point() or not probabilities.ndim:
-        raise ValueError(f"probabilities must be a tensor of real numbers (…, v), got {shown(probabilities)}")
-    running = probabilities.cumsum(-1)
-    total = running[..., -1]
-    if not bool(((probabilities >= 0).all() & (total > 0) & torch.isfinite(total)).all()):
-        raise ValueError("probabilities must be finite and >= 0, not all 0 in a row")
-    uniform = torch.from_numpy(generator(seed).random((*running.shape[:-1], 1)))
-    level = uniform.to(running) * running[..., -1:]
-    return (running[..., :-1] <= level).sum(-1)
 
 
 def ancestral_sample(
@@ -52,7 +32,7 @@ def ancestral_sample(
     batch: int = 4096,
     device: str = "cpu",
 ) -> UInt[Array, " {P} {d}"]:
-    """Draw P strings: start from the prior and, step after step, draw every token from `process.reverse`.
+    """Draw P strings: start from the prior and, step after step, let the process draw every token independently.
 
     Parameters
     ----------
@@ -93,19 +73,76 @@ def ancestral_sample(
     check_parts(process, denoiser)
     d, batch = check_integer("d", d, 1, limit=LONGEST), check_integer("batch", batch, 1)
     P, where = check_integer("P", P, 0, limit=MOST_STRINGS // d), _check_device(device)
-    steps = _check_times(times, process.schedule.T)
+    steps = check_times(times, process.schedule.T)
     rng = generator(seed)
     out = np.empty((P, d), symbol_dtype(process.v))
     for start in range(0, P, batch):
         x = process.prior(min(batch, P - start), d, rng).to(where)
         for t, earlier in itertools.pairwise(steps):
+            cavity = _check_output(denoiser(x, t), (*x.shape[:2], process.v), t)
+            x = process.step(x, cavity, t, rng, earlier)
+        out[start : start + batch] = process.tokens(x).cpu().numpy()
+    return out
+
+
+def reveal_sample(
+    process: AbsorbingProcess,
+    denoiser: Denoiser,
+    P: int,
+    d: int,
+    seed: Any,
+    steps: int | None = None,
+    batch: int = 4096,
+    device: str = "cpu",
+) -> UInt[Array, " {P} {d}"]:
+    """Draw P strings from masks by revealing tokens in random order, the same number in each of `steps` steps.
+
+    The way back of masking, told by the number of visible tokens instead of the time. Where tokens are revealed one by
+    one (steps = d, the default) nothing is drawn independently that is not: with the exact denoiser the strings have
+    exactly the grammar's distribution, after d calls (derived: the chain rule, in random order).
+
+    Parameters
+    ----------
+    process
+        The masking process.
+    denoiser, P, d, seed, batch, device
+        As in :func:`ancestral_sample`; the denoiser is told the step whose share of visible tokens is nearest.
+    steps
+        1 … d.
+
+    Returns
+    -------
+    (P, d) symbols of the smallest dtype that holds them.
+
+    Examples
+    --------
+    >>> from hcg_lib.diffusion import AbsorbingProcess, ExactDenoiser, linear_alpha
+    >>> from hcg_lib.grammar import RandomHierarchyModel
+    >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=2, seed=0)
+    >>> process = AbsorbingProcess(linear_alpha(100), v=4)
+    >>> g.level_accuracy(reveal_sample(process, ExactDenoiser(g, process), P=50, d=4, seed=0)).tolist()
+    [1.0, 1.0]
+    """
+    check_instance("process", process, AbsorbingProcess)
+    check_parts(process, denoiser)
+    d, batch = check_integer("d", d, 1, limit=LONGEST), check_integer("batch", batch, 1)
+    P, where = check_integer("P", P, 0, limit=MOST_STRINGS // d), _check_device(device)
+    steps = d if steps is None else check_integer("steps", steps, 1, d)
+    ends, rng = np.arange(steps + 1) * d // steps, generator(seed)
+    out = np.empty((P, d), symbol_dtype(process.v))
+    for start in range(0, P, batch):
+        x = process.prior(min(batch, P - start), d, rng).to(where)
+        turn = torch.from_numpy(rng.permuted(np.tile(np.arange(d), (len(x), 1)), axis=1)).to(where)
+        for first, last in itertools.pairwise(ends):
+            t = 1 + int(np.abs(process.schedule.abar[1:] - first / d).argmin())
             cavity = _check_output(denoiser(x, t), (*x.shape, process.v), t)
-            x = categorical(process.reverse(x, cavity, t, earlier), rng)
+            shown_now = (turn >= int(first)) & (turn < int(last))
+            x = torch.where(shown_now, categorical(cavity, rng), x)
         out[start : start + batch] = x.cpu().numpy()
     return out
 
 
-def _check_times(times: Sequence[int] | None, T: int) -> list[int]:
+def check_times(times: Sequence[int] | None, T: int) -> list[int]:
     if times is None:
         return list(range(T, -1, -1))
     steps = [check_integer("times", t, 0, T) for t in check_list("times", times, "of steps")]

@@ -20,7 +20,8 @@ class Schedule:
     Parameters
     ----------
     abar
-        (T+1,) numbers in (0, 1], decreasing, T >= 1. The first is 1 unless a released model must be matched.
+        (T+1,) numbers in (0, 1], decreasing, T >= 1; the last may be 0. The first is 1 unless a released model must be
+        matched.
 
     Raises
     ------
@@ -39,8 +40,10 @@ class Schedule:
     def __post_init__(self) -> None:
         abar = check_numbers("abar", self.abar)
         good = abar.ndim == 1 and len(abar) >= 2
-        if not (good and abar[0] <= 1 and abar[-1] > 0 and (np.diff(abar) <= 0).all()):
-            raise ValueError(f"abar must be at least two decreasing numbers in (0, 1], got {shown(self.abar)}")
+        if not (good and abar[0] <= 1 and abar[-2] > 0 and abar[-1] >= 0 and (np.diff(abar) <= 0).all()):
+            raise ValueError(
+                f"abar must be at least two decreasing numbers in (0, 1], 0 at most in the end, got {shown(self.abar)}"
+            )
         abar.setflags(write=False)
         object.__setattr__(self, "abar", abar)
 
@@ -65,7 +68,8 @@ class Schedule:
             raise ValueError(f"earlier must have the shape of t, {late.shape}, got {early.shape}")
         if (early > late).any():
             raise ValueError(f"earlier must not exceed t, got {earlier} > {t}")
-        return self.abar[late] / self.abar[early]
+        before = self.abar[early]  # 0 only at T, whence nothing leads on
+        return np.where(before > 0, self.abar[late] / np.where(before > 0, before, 1), 1.0)[()]
 
     def steps(self, name: str, t: Any, first: int = 0) -> Array:
         """Return `t` as an array of steps, checked to lie in `first` … T."""
@@ -109,21 +113,55 @@ def linear_beta(T: int, first: float | None = None, last: float | None = None, a
     return Schedule(np.cumprod(alpha))
 
 
-def power_signal(T: int, power: float = 2.0) -> Schedule:
-    r"""Return the schedule $\bar\alpha_t = 1 - (t/(T+1))^{p}$: linear-alpha at p = 1, more of little noise above.
+def power_signal(T: int, power: float = 2.0, empty: bool = False) -> Schedule:
+    r"""Return the schedule $\bar\alpha_t = 1 - (t/(T+1))^{p}$: more steps at little noise, the larger p.
 
     Parameters
     ----------
     T
         Steps, >= 1.
     power
-        p > 0. At p = 2 a uniform step spends its time where a grammar is decided (measured: most of the excess of the
-        variational bound of a trained network lies at signals above 0.5).
+        p > 0. At p = 2 or 3 equal steps spend their time where a grammar is decided (chapter on diffusion).
+    empty
+        End without any signal: t/T in place of t/(T+1).
 
     Examples
     --------
     >>> power_signal(3).abar.tolist()
     [1.0, 0.9375, 0.75, 0.4375]
+    >>> power_signal(2, empty=True).abar.tolist()
+    [1.0, 0.75, 0.0]
     """
     T, power = check_integer("T", T, 1, limit=MOST_STEPS), check_real("power", power, 0, strict=True)
-    return Schedule(1 - (np.arange(T + 1) / (T + 1)) ** power)
+    return Schedule(1 - (np.arange(T + 1) / (T if check_flag("empty", empty) else T + 1)) ** power)
+
+
+def linear_alpha(T: int) -> Schedule:
+    r"""Return $\bar\alpha_t = 1 - t/T$, in which each step hides an equal share of the tokens: `power_signal` at p = 1.
+
+    >>> linear_alpha(4).abar.tolist()
+    [1.0, 0.75, 0.5, 0.25, 0.0]
+    """
+    return power_signal(T, 1.0, empty=True)
+
+
+def cosine(T: int, offset: float = 0.008) -> Schedule:
+    r"""Return the schedule of Nichol and Dhariwal (2021), with nothing left at T.
+
+    $$ \bar\alpha_t = f(t)/f(0), \qquad f(t) = \cos^2\Big(\frac{t/T + o}{1 + o}\,\frac{\pi}{2}\Big) $$
+
+    Parameters
+    ----------
+    T
+        Steps, >= 1.
+    offset
+        o >= 0: keeps the first steps from being too small.
+
+    Examples
+    --------
+    >>> cosine(2, offset=0).abar.round(6).tolist()
+    [1.0, 0.5, 0.0]
+    """
+    T, offset = check_integer("T", T, 1, limit=MOST_STEPS), check_real("offset", offset, 0, 1)
+    wave = np.cos((np.arange(T) / T + offset) / (1 + offset) * np.pi / 2) ** 2
+    return Schedule(np.append(wave / wave[0], 0.0))
