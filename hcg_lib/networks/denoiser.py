@@ -35,6 +35,8 @@ class LearnedDenoiser:
     ----------
     network, process
         As in :func:`cavity`.
+    half
+        Matrix products in bfloat16, as when training in mixed precision: three times as fast where the hardware has it.
 
     Examples
     --------
@@ -48,7 +50,9 @@ class LearnedDenoiser:
 
     network: nn.Module
     process: Process
+    half: bool = False
 
     @torch.no_grad()
     def __call__(self, x: Tensor, t: Any) -> Tensor:
-        return cavity(self.network, self.process, x, t)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+            return cavity(self.network, self.process, x, t)

@@ -174,6 +174,16 @@ def test_a_network_in_the_place_of_a_denoiser():
     assert torch.equal(LearnedDenoiser(network, process)(changed, t)[:, 1], beliefs[:, 1])  # a cavity
 
 
+def test_half_precision_changes_beliefs_by_its_rounding():
+    process = UniformProcess(linear_beta(9), v=4)
+    network = MessagePassing(4, 2, 3, width=32, hidden=64)
+    x = torch.from_numpy(np.random.default_rng(0).integers(4, size=(200, 8)))
+    full, half = (LearnedDenoiser(network, process, half)(x, 3) for half in (False, True))
+    assert half.dtype == torch.float32
+    assert 0 < (full - half).abs().max() < 0.03
+    assert torch.allclose(half.sum(-1), torch.ones(200, 8), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
