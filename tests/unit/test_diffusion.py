@@ -226,7 +226,7 @@ x = torch.zeros(3, 8, dtype=torch.int64)
 CASES = [
     (lambda: Schedule([1.0]), r"abar must be at least two decreasing numbers in \(0, 1\]"),
     (lambda: Schedule([0.5, 0.9]), r"abar must be at least two decreasing"),
-    (lambda: Schedule([1.0, 0.0]), r"abar must be at least two decreasing"),
+    (lambda: Schedule([1.0, 0.0, 0.0]), r"abar must be at least two decreasing"),
     (lambda: Schedule([1.0, np.nan]), r"abar must hold finite numbers, got \[1\.0, nan\]"),
     (lambda: linear_beta(0), r"T must be an integer >= 1, got 0"),
     (lambda: linear_beta(10, first=0.5, last=0.1), r"first must not exceed last, got 0\.5 > 0\.1"),
