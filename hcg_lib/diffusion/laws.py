@@ -23,7 +23,7 @@ from hcg_lib.grammar import RandomHierarchyModel
 
 Array = np.ndarray
 MOST_STATES = 1 << 17
-CHUNK = 1 << 13
+CHUNK = 1 << 12
 
 
 def grammar_law(g: RandomHierarchyModel, states: int | None = None) -> Array:

@@ -66,8 +66,9 @@ def process_point(
     sampler: str = "ancestral",
     levels: int | None = None,
     output: str = "cavity",
+    data: int = 4096,
 ) -> dict[str, Any]:
-    """Sample P strings with the exact denoiser of one grammar, and bound the likelihood of P strings of data.
+    """Sample P strings with the exact denoiser of one grammar, and bound the likelihood of strings of data.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def process_point(
         Shape of the grammar and seed of its rules, of samples and of noise.
     process, schedule, T, power, empty
         As in :func:`make_process`.
-    P
+    P, data
         Strings generated, and strings of data in the loss.
     sampler
         "ancestral", T steps, or "reveal", masks revealed one by one.
@@ -94,21 +95,22 @@ def process_point(
     >>> min(point["accuracy"]) > 0.99, 0 < point["bound"] < 1.39, point["variation"] < 2 * point["floor"]
     (True, True, True)
     """
-    P, grammar = check_integer("P", P, 2, limit=MOST_STRINGS), check_integer("grammar", grammar, 0)
+    P, data = check_integer("P", P, 1, limit=MOST_STRINGS), check_integer("data", data, 2, limit=MOST_STRINGS)
+    grammar = check_integer("grammar", grammar, 0)
     check_choice("sampler", sampler, SAMPLERS)
     g = RandomHierarchyModel.random(v, m, s, L, seed=grammar)
     made = make_process(process, schedule, T, v, power, empty)
     denoiser = ExactDenoiser(g, made, levels, output)
-    sampling, data, noise = (np.random.default_rng(seed) for seed in np.random.SeedSequence(grammar).spawn(3))
+    sampling, clean_seed, noise = (np.random.default_rng(seed) for seed in np.random.SeedSequence(grammar).spawn(3))
     draw: Any = reveal_sample if sampler == "reveal" else ancestral_sample
     generated = draw(made, denoiser, P, g.d, sampling)
-    clean = torch.from_numpy(g.sample(P, data)).long()
+    clean = torch.from_numpy(g.sample(data, clean_seed)).long()
     terms = T * torch.cat([variational_loss(made, denoiser, part, noise) for part in clean.split(BATCH)]).double()
     few = g.n_strings <= FEW
     return {
         "accuracy": g.level_accuracy(generated).tolist(),
         "bound": float(terms.mean()) + float(prior_term(made, clean[:1])),
-        "bound_error": float(terms.std()) / np.sqrt(P).item(),
+        "bound_error": float(terms.std()) / np.sqrt(data).item(),
         "variation": total_variation(g, generated) if few else None,
         "floor": variation_floor(g, P) if few else None,
     }
