@@ -120,7 +120,7 @@ def rule_distance(g: RandomHierarchyModel, x: ArrayLike, y: ArrayLike) -> Float[
     return np.array([np.abs(p - q).sum() / 2 for p, q in pairs])
 
 
-def wilson_interval(successes: Any, trials: Any, z: float = 1.96) -> tuple[Array, Array]:
+def wilson_interval(successes: Any, trials: Any, z: float = 1.96) -> tuple[Any, Any]:
     """Return the Wilson score interval of fractions, for independent trials; elementwise.
 
     >>> low, high = wilson_interval(0, 100)
