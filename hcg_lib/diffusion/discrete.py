@@ -196,9 +196,9 @@ class AbsorbingProcess(DiscreteProcess):
 
     def __post_init__(self) -> None:
         check_process(self.v, self.schedule)
-        ends = self.schedule.abar[[0, -1]].tolist()
-        if ends != [1, 0]:
-            raise ValueError(f"schedule must go from abar_0 = 1 to abar_T = 0 for masking, got {ends[0]} to {ends[1]}")
+        first, last = self.schedule.abar[[0, -1]].tolist()
+        if (first, last) != (1, 0):
+            raise ValueError(f"schedule must go from abar_0 = 1 to abar_T = 0 for masking, got {first:g} to {last:g}")
 
     @property
     def states(self) -> int:
