@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from hcg_lib._validate import check_choice, check_integer
@@ -18,6 +21,8 @@ from hcg_lib.training import Config, Training, train
 NETWORKS = {"messages": MessagePassing, "unet": TreeUNet}
 HELD_OUT = 4096  # validation strings, at most
 
+logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # no greeting at every point
+
 
 def learn(
     v: int,
@@ -28,10 +33,12 @@ def learn(
     grammar: int,
     network: str = "messages",
     width: int = 64,
-    steps: int = 1500,
+    steps: int = 3000,
     batch: int = 512,
     learning_rate: float = 1e-2,
-    patience: int | None = 5,
+    ema: float = 0.99,
+    patience: int | None = 6,
+    precision: str = "bf16-mixed",
     T: int = 100,
     samples: int = 2048,
     traced: int = 0,
@@ -44,8 +51,10 @@ def learn(
         The grammar and its seed, which also seeds strings, weights and noise.
     P
         Distinct training strings; the held-out ones are drawn from the rest.
-    network, width, steps, batch, learning_rate, patience
+    network, width, steps, batch, learning_rate, ema, patience
         "messages" (ours) or "unet" (the authors'), and how it is trained; see `hcg_lib.training.Config`.
+    precision
+        Of training, as Lightning Fabric names it: "bf16-mixed" or "32-true". Strings are generated in the same.
     T
         Steps of the uniform process, `power_signal(T)`, in training and in sampling.
     samples
@@ -77,14 +86,18 @@ def learn(
     data, held_out = strings[:P], strings[P:]
     process = UniformProcess(power_signal(T), v)
     model = _build(network, g, width, process, weights)
-    config = Config(steps, batch, learning_rate, patience=patience, seed=grammar)
+    config = Config(steps, batch, learning_rate, ema=ema, per_octave=4, patience=patience, seed=grammar)
+    fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
+    denoiser = LearnedDenoiser(model, process, half=precision == "bf16-mixed")
 
     def look(evaluated: nn.Module, step: int) -> dict[str, Any]:
-        x = _generate(evaluated, process, traced, g, [grammar, step])
+        x = _generate(replace(denoiser, network=evaluated), traced, g, [grammar, step])
         return {"accuracy": g.level_accuracy(x).tolist(), "copies": novelty(g, x, data).copies}
 
-    run = train(model, process, data, held_out, config, evaluate=look if traced else None, progress=False)
-    x, other = _generate(model, process, samples, g, [grammar, P]), g.sample(samples, fresh)
+    run = train(
+        model, process, data, held_out, config, fabric=fabric, evaluate=look if traced else None, progress=False
+    )
+    x, other = _generate(denoiser, samples, g, [grammar, P]), g.sample(samples, fresh)
     clean = torch.from_numpy(g.sample(4096, fresh).astype(np.int64))
     gap = bayes_gap(process, LearnedDenoiser(model, process), ExactDenoiser(g, process), clean, noise)
     found = novelty(g, x, data)
@@ -114,9 +127,8 @@ def _build(network: str, g: RandomHierarchyModel, width: int, process: Process, 
     return TreeUNet(g.v, g.s, g.L, schedule=process.schedule, width=width, seed=seed)
 
 
-def _generate(network: nn.Module, process: Process, count: int, g: RandomHierarchyModel, seed: list[int]) -> np.ndarray:
-    denoiser = LearnedDenoiser(network.eval(), process)
-    return ancestral_sample(process, denoiser, count, g.d, np.random.default_rng(seed))
+def _generate(denoiser: LearnedDenoiser, count: int, g: RandomHierarchyModel, seed: list[int]) -> np.ndarray:
+    return ancestral_sample(denoiser.process, denoiser, count, g.d, np.random.default_rng(seed))
 
 
 def _trace(run: Training) -> dict[str, list[Any]]:
