@@ -27,7 +27,7 @@ CHUNK = 1 << 12
 
 
 def grammar_law(g: RandomHierarchyModel, states: int | None = None) -> Array:
-    """Return the law of the grammar's strings over all `states`**d (v**d by default) sequences.
+    """Return the law of the grammar's strings of all sequences: (states**d,), with v states by default.
 
     >>> g = RandomHierarchyModel.random(v=3, m=2, s=2, L=2, seed=0)
     >>> law = grammar_law(g)
@@ -106,7 +106,7 @@ def sampler_law(
         live = law.nonzero()[:, 0]  # with masks, many states are never reached
         for part in live.split(CHUNK):
             x = states[part]
-            back = process.reverse(x, denoiser(x, t), t, earlier).double()
+            back = process.reverse(x, denoiser(x, t).double(), t, earlier)  # rows sum to 1 in float64
             left, right = _product(back[:, : d // 2]), _product(back[:, d // 2 :])
             reached += (law[part, None] * left).T @ right
         law = reached.flatten()

@@ -131,16 +131,27 @@ class MessagePassing(nn.Module):
 
     def forward(self, evidence: Tensor) -> Float[Tensor, "B d v"]:
         """Return cavity logits (B, d, v) from evidence (B, d, v)."""
-        u = self.embedding(self.features(evidence))
-        excited = [self.levels[0].excite(u.reshape(-1, self.s, self.width))]
-        for below, level in pairwise(self.levels):
-            u = below.up(excited[-1])
-            excited.append(level.excite(u.reshape(-1, self.s, self.width)))
+        excited = self._upward(evidence)[1]
         D = None
         for level in reversed(self.levels):
             D = level.down(D, excited.pop()).reshape(-1, self.width)
         symbol = F.softplus(self.readout(D).float())
         return torch.log(symbol + FLOOR).reshape(evidence.shape)
+
+    def encode(self, evidence: Tensor) -> list[Tensor]:
+        """What nodes of level 1 … L-1 send up, as their parents hear it: arrays (B, nodes, W)."""
+        messages = self._upward(evidence)[0]
+        heard = [level.up_norm(u) for u, level in zip(messages, self.levels[1:], strict=True)]
+        return [u.reshape(len(evidence), -1, self.width) for u in heard]
+
+    def _upward(self, evidence: Tensor) -> tuple[list[Tensor], list[Any]]:
+        """The messages (N, W) of levels 1 … L-1, and what the units of levels 1 … L receive."""
+        u = self.embedding(self.features(evidence))
+        messages, excited = [], [self.levels[0].excite(u.reshape(-1, self.s, self.width))]
+        for below, level in pairwise(self.levels):
+            messages.append(below.up(excited[-1]))
+            excited.append(level.excite(messages[-1].reshape(-1, self.s, self.width)))
+        return messages, excited
 
     def features(self, evidence: Tensor) -> Tensor:
         """The evidence as centred logarithms and as probabilities: (B, d, 2 v)."""

@@ -81,17 +81,26 @@ class TreeUNet(nn.Module):
 
     def forward(self, evidence: Tensor) -> Float[Tensor, "B d v"]:
         """Return logits (B, d, v) from evidence (B, d, v)."""
-        x = (check_evidence(evidence, self.d, self.v) - self.mean) / self.deviation
-        B, W = len(x), self.width
-        x = F.gelu(_scaled(x, self.embedding, self.v**-0.5))
-        skips = [x]
-        for weight, norm in zip(self.encoder, self.encoder_norms, strict=True):
-            x = F.gelu(norm(_scaled(x.reshape(B, -1, self.s * W), weight, (self.s * W) ** -0.5)))
-            skips.append(x)
+        skips = self._downsample(evidence)
+        x, B, W = skips[-1], len(evidence), self.width
         for weight, norm in zip(self.decoder, self.decoder_norms, strict=True):
             x = torch.cat([x, skips.pop()], -1)
             x = F.gelu(norm(_scaled(x, weight, (2 * self.s * W) ** -0.5).reshape(B, -1, W)))
         return _scaled(torch.cat([x, skips.pop()], -1), self.readout, (2 * W) ** -1.0)
+
+    def encode(self, evidence: Tensor) -> list[Tensor]:
+        """The outputs of the L blocks of the encoder: arrays (B, nodes, W) of level 1 … L."""
+        return self._downsample(evidence)[1:]
+
+    def _downsample(self, evidence: Tensor) -> list[Tensor]:
+        """The embedding (B, d, W) and the outputs of the encoder's blocks."""
+        x = (check_evidence(evidence, self.d, self.v) - self.mean) / self.deviation
+        B, W = len(x), self.width
+        outputs = [F.gelu(_scaled(x, self.embedding, self.v**-0.5))]
+        for weight, norm in zip(self.encoder, self.encoder_norms, strict=True):
+            x = _scaled(outputs[-1].reshape(B, -1, self.s * W), weight, (self.s * W) ** -0.5)
+            outputs.append(F.gelu(norm(x)))
+        return outputs
 
 
 def _scaled(x: Tensor, weight: Tensor, scale: float) -> Tensor:
