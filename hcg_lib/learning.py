@@ -83,7 +83,8 @@ def learn(
     (`layer_sensitivity`; none if m = 1); gap: Bayes gap on fresh strings (nats a token); bound, bound_exact:
     variational bound of the negative log-likelihood on fresh strings (nats a token), and that of the exact denoiser on
     the same noise; steps_best, seconds_training; and the history as lists trace_step, trace_seconds, trace_train,
-    trace_validation, and if `traced` trace_accuracy, trace_copies, trace_novel_valid, trace_bound.
+    trace_validation, and if `traced` the same measures of the strings generated on the way, as trace_accuracy,
+    trace_valid, trace_complete, trace_copied, trace_copies, trace_novel_valid, trace_bound, trace_sensitivity.
 
     Examples
     --------
@@ -108,12 +109,16 @@ def learn(
 
     def look(evaluated: nn.Module, step: int) -> dict[str, Any]:
         x = _generate(replace(denoiser, network=evaluated), traced, g, [grammar, step])
-        found = novelty(g, x, data)
+        found, counts = novelty(g, x, data), g.count_valid(x)
         return {
             "accuracy": g.level_accuracy(x).tolist(),
+            "valid": counts[:, 0].tolist(),
+            "complete": counts[:, 1].tolist(),
+            "copied": copied_blocks(g, x, data).tolist(),
             "copies": found.copies,
             "novel_valid": found.novel_valid,
             "bound": _bound(LearnedDenoiser(evaluated, process), clean),
+            "sensitivity": layer_sensitivity(evaluated, g, process, 0).tolist() if m > 1 else [],
         }
 
     run = train(
@@ -167,5 +172,4 @@ def _tokens(x: np.ndarray) -> torch.Tensor:
 
 
 def _trace(run: Training) -> dict[str, list[Any]]:
-    names = ("step", "seconds", "train", "validation", "accuracy", "copies", "novel_valid", "bound")
-    return {f"trace_{name}": [entry[name] for entry in run.history] for name in names if name in run.history[0]}
+    return {f"trace_{name}": [entry[name] for entry in run.history] for name in run.history[0]}
