@@ -238,7 +238,7 @@ class RandomHierarchyModel:
             choice = check_symbols(f"choices of level {level}", choices[level - 1], self.m, symbol.shape[1])
             if len(choice) != len(symbol):
                 raise ValueError(f"choices of level {level} must have {len(symbol)} rows, got {len(choice)}")
-            symbol = self.rules[level - 1][symbol, choice].reshape(len(symbol), -1)
+            symbol = self.rules[level - 1][symbol, choice].reshape(len(symbol), symbol.shape[1] * self.s)
             levels.append(symbol)
         return levels[::-1]
 

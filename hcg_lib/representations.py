@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from hcg_lib._random import generator
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import MOST_STRINGS, check_instance, check_integer, check_real, shown
 from hcg_lib.diffusion.processes import Process
 from hcg_lib.grammar import RandomHierarchyModel
+from hcg_lib.inference import belief_propagation
 
 Array = np.ndarray
 
@@ -33,7 +34,7 @@ def replace_synonyms(g: RandomHierarchyModel, x: ArrayLike, level: int, seed: An
     Raises
     ------
     ValueError
-        If a string is not grammatical, or if m = 1: no symbol has a synonym then.
+        If a string is not grammatical, a level is not one of 1 … L, or m = 1: no symbol has a synonym then.
 
     Examples
     --------
@@ -45,6 +46,7 @@ def replace_synonyms(g: RandomHierarchyModel, x: ArrayLike, level: int, seed: An
     >>> bool((g.rule_choices(x)[1] != g.rule_choices(y)[1]).all())
     True
     """
+    check_instance("g", g, RandomHierarchyModel)
     level, rng = check_integer("level", level, 1, g.L), generator(seed)
     if g.m == 1:
         raise ValueError("g must have m >= 2 rules a symbol for synonyms to exist, got m = 1")
@@ -56,6 +58,28 @@ def replace_synonyms(g: RandomHierarchyModel, x: ArrayLike, level: int, seed: An
     other = choices[level - 1]
     choices[level - 1] = (other + rng.integers(1, g.m, size=other.shape)) % g.m
     return g.derive(g.parse(x)[-1][:, 0], choices)[0].astype(g.dtype)
+
+
+class ExactEncoder(nn.Module):
+    """Exact inference in the place of an encoder: layer k is the posterior of level-k symbols given the tokens below.
+
+    What a layer that knows all rules up to its own level would hold, and no more: S_kl = 0 for l <= k up to noise.
+
+    Examples
+    --------
+    >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=3, seed=0)
+    >>> [layer.shape[1:] for layer in ExactEncoder(g).encode(torch.ones(5, 8, 4))]
+    [torch.Size([4, 4]), torch.Size([2, 4]), torch.Size([1, 4])]
+    """
+
+    def __init__(self, g: RandomHierarchyModel):
+        check_instance("g", g, RandomHierarchyModel)
+        super().__init__()
+        self.g = g
+
+    def encode(self, evidence: torch.Tensor) -> list[torch.Tensor]:
+        """The posteriors of the nodes of level 1 … L: arrays (B, nodes, v)."""
+        return [belief_propagation(self.g, evidence, levels=k).marginals[k] for k in range(1, self.g.L + 1)]
 
 
 @torch.no_grad()
@@ -70,9 +94,14 @@ def layer_sensitivity(
         With a method `encode`: evidence (B, d, v) in, K arrays (B, nodes, width) out, leaf-most first.
     process
         What the network was trained on. It is shown clean strings, with the evidence of the step whose signal is
-        nearest to `signal`.
+        nearest to `signal`, in (0, 1).
     pairs
-        Strings; as many independent ones to compare with.
+        Strings, at least 2; as many independent ones to compare with.
+
+    Raises
+    ------
+    ValueError
+        If m = 1, the process has another vocabulary, or a layer is the same for all strings.
 
     Examples
     --------
@@ -83,9 +112,15 @@ def layer_sensitivity(
     >>> layer_sensitivity(MessagePassing(v=4, s=2, L=3, seed=0), g, process, seed=0).round(1).shape
     (2, 3)
     """
-    pairs, rng = check_integer("pairs", pairs, 2), generator(seed)
+    check_instance("g", g, RandomHierarchyModel)
+    if not isinstance(network, nn.Module) or not callable(getattr(network, "encode", None)):
+        raise ValueError(f"network must be a torch module with a method encode, got {shown(network)}")
+    if not isinstance(process, Process) or process.v != g.v:
+        raise ValueError(f"process must be a Process of v = {g.v} symbols, got {shown(process)}")
+    pairs, rng = check_integer("pairs", pairs, 2, limit=MOST_STRINGS // g.d), generator(seed)
+    signal = check_real("signal", signal, 0, 1, strict=True)
     t = 1 + int(np.abs(np.asarray(process.schedule.abar[1:]) - signal).argmin())
-    device = next(network.parameters()).device
+    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
 
     def layers(x: Array) -> list[torch.Tensor]:
         tokens = torch.from_numpy(x.astype(np.int64)).to(device)
@@ -97,4 +132,7 @@ def layer_sensitivity(
     x = g.sample(pairs, rng)
     here, random = layers(x), layers(g.sample(pairs, rng))
     synonyms = [distance(layers(replace_synonyms(g, x, level, rng))) for level in range(1, g.L + 1)]
-    return np.stack(synonyms, -1) / distance(random)[:, None]
+    apart = distance(random)
+    if not (apart > 0).all():
+        raise ValueError(f"network must tell strings apart, got a layer {1 + int(apart.argmin())} equal for all")
+    return np.stack(synonyms, -1) / apart[:, None]

@@ -19,6 +19,7 @@ from hcg_lib import (
     intervals,
     plotting,
     population,
+    representations,
     rules,
     scaling,
     text,
@@ -27,7 +28,9 @@ from hcg_lib import (
     tuples,
     widgets,
 )
+from hcg_lib.diffusion import UniformProcess, power_signal
 from hcg_lib.grammar import RandomHierarchyModel
+from hcg_lib.networks import MessagePassing
 
 HERE = Path(hcg_lib.__file__).parent
 NONSENSE = [
@@ -120,6 +123,21 @@ CALLS = {
     ),
     "intervals.mean_interval": (intervals.mean_interval, {"values": [1.0, 2.0], "confidence": 0.9}),
     "scaling.log_slope": (scaling.log_slope, {"x": [1, 2, 3], "y": [1, 2, 4], "confidence": 0.9}),
+    "representations.replace_synonyms": (
+        representations.replace_synonyms,
+        {"g": g, "x": x, "level": 1, "seed": 0},
+    ),
+    "representations.layer_sensitivity": (
+        representations.layer_sensitivity,
+        {
+            "network": MessagePassing(v=4, s=2, L=2, width=4, hidden=8, seed=0),
+            "g": g,
+            "process": UniformProcess(power_signal(10), v=4),
+            "seed": 0,
+            "pairs": 8,
+            "signal": 0.9,
+        },
+    ),
     "text.load_corpus": (text.load_corpus, {"name": "sotu-slice", "download": False}),
     "tokenization.CharacterTokenizer": (tokenization.CharacterTokenizer, {"alphabet": " ab"}),
     "tokenization.encode": (tokenization.encode, {"documents": ["ab"], "tokenizer": text.CharacterTokenizer()}),
