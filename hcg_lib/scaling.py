@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
-from hcg_lib._validate import check_numbers, check_real, shown
-from hcg_lib.intervals import Interval
+from hcg_lib._validate import check_list, check_numbers, check_real, shown
+from hcg_lib.intervals import Interval, bootstrap
+
+Array = np.ndarray
 
 
 def crossing(P: Any, y: Any, threshold: float) -> float:
@@ -64,3 +68,124 @@ def log_slope(x: Any, y: Any, confidence: float = 0.95) -> Interval:
     fit = stats.linregress(np.log(abscissa), np.log(ordinate))
     half = stats.t.ppf((1 + confidence) / 2, len(abscissa) - 2) * fit.stderr
     return Interval(float(fit.slope), float(fit.slope - half), float(fit.slope + half))
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """P* = c x**e: `exponent` e (one for every column of x) and `constant` c, both with intervals.
+
+    `spread` is the standard deviation of log P* about the law; `censored` counts thresholds beyond the sizes measured.
+    """
+
+    exponent: Interval
+    constant: Interval
+    spread: float
+    censored: int
+
+
+def exponents(
+    x: Any,
+    thresholds: Sequence[Any],
+    largest: Any = None,
+    resamples: int = 500,
+    seed: Any = 0,
+    confidence: float = 0.95,
+) -> PowerLaw:
+    """Fit P* = c x**e to the thresholds of several shapes, each measured on several grammars.
+
+    Log P* is taken to be normal about the law. Of a threshold that was not reached it is known that it lies beyond the
+    largest size, and its likelihood is the probability of that (Tobin's regression, by expectation and maximization).
+    Intervals are those of `bootstrap` over grammars: they do not hold what a wrong law leaves unexplained.
+
+    Parameters
+    ----------
+    x
+        (N,) positive values of what was varied, or (N, K) for K things at once.
+    thresholds
+        N arrays (grammars_i,), positive; NaN where the curve never crossed, as `crossing` says.
+    largest
+        (N,) largest sizes measured; needed if a threshold is NaN.
+    resamples, seed, confidence
+        Of `bootstrap`.
+
+    Raises
+    ------
+    ValueError
+        If the shapes without NaN do not determine the law by themselves.
+
+    Examples
+    --------
+    >>> law = exponents([2, 4, 8], [[8.0, 8.8], [62.0, 66.0], [510.0, np.nan]], largest=[100, 200, 512])
+    >>> round(float(law.exponent.mean), 2), law.censored
+    (2.98, 1)
+    """
+    varied = check_numbers("x", x, 0, strict=True)
+    found = log_thresholds(thresholds, ndim=1)
+    if varied.ndim not in (1, 2) or len(varied) != len(found):
+        raise ValueError(f"x must have shape (N,) or (N, K) with N = {len(found)} shapes, got {varied.shape}")
+    bound = log_largest(largest, found)
+    design = np.column_stack([np.ones(len(found)), np.log(varied)])
+    whole = [bool(np.isfinite(row).all()) for row in found]
+    if np.linalg.matrix_rank(design[whole]) < design.shape[1]:
+        raise ValueError(
+            f"thresholds must be without NaN for enough shapes to determine {design.shape[1]} numbers, got such at "
+            f"x = {shown(varied[whole].tolist())}"
+        )
+
+    shape = np.repeat(np.arange(len(found)), [len(row) for row in found])
+
+    def fit(groups: list[Array]) -> Array:
+        return _censored_regression(design[shape], np.concatenate(groups), bound[shape])
+
+    law = bootstrap(fit, found, resamples, seed, confidence)
+    ends = (law.mean, law.low, law.high)
+    return PowerLaw(
+        exponent=Interval(*(end[1] if varied.ndim == 1 else end[1:-1] for end in ends)),
+        constant=Interval(*(float(np.exp(end[0])) for end in ends)),
+        spread=float(law.mean[-1]),
+        censored=sum(int(np.isnan(row).sum()) for row in found),
+    )
+
+
+def log_thresholds(thresholds: Any, ndim: int) -> list[Array]:
+    """Return the logarithms of positive thresholds, one array a shape, NaN where not reached; or raise a ValueError.
+
+    >>> [row.round(2).tolist() for row in log_thresholds([[1.0, 10.0], [np.nan, 1.0]], ndim=1)]
+    [[0.0, 2.3], [nan, 0.0]]
+    """
+    rows = check_list("thresholds", thresholds, "of arrays, one a shape")
+    return [np.log(check_numbers("thresholds", row, 0, strict=True, ndim=ndim, gaps=True)) for row in rows]
+
+
+def log_largest(largest: Any, found: list[Array]) -> Array:
+    """Return the logarithm of the largest size of every shape; NaN if none is given and no threshold is missing.
+
+    >>> log_largest(None, [np.zeros(2)]).tolist()
+    [nan]
+    """
+    missing = sum(int(np.isnan(row).sum()) for row in found)
+    if largest is None and missing:
+        raise ValueError(f"largest must be given where thresholds are NaN, got None with {missing} of them")
+    if largest is None:
+        return np.full(len(found), np.nan)
+    sizes = check_numbers("largest", largest, 0, strict=True, ndim=1)
+    if len(sizes) != len(found):
+        raise ValueError(f"largest must hold one size for each of {len(found)} shapes, got {len(sizes)}")
+    return np.log(sizes)
+
+
+def _censored_regression(design: Array, y: Array, bound: Array, rounds: int = 1000) -> Array:
+    """Coefficients b and spread of y ~ Normal(design b, spread); NaN in y says no more than y > bound."""
+    censored = np.isnan(y)
+    filled, extra, b = np.where(censored, bound, y), np.zeros(len(y)), np.full(design.shape[1], np.inf)
+    for _ in range(rounds):
+        previous, b = b, np.linalg.lstsq(design, filled, rcond=None)[0]
+        center = design @ b
+        spread = np.sqrt(np.mean((filled - center) ** 2 + extra))
+        if spread == 0 or not censored.any() or np.abs(b - previous).max() < 1e-9:
+            break
+        z = np.where(censored, bound - center, 0) / spread
+        hazard = np.sqrt(2 / np.pi) / special.erfcx(z / np.sqrt(2))  # E[y | y > bound] = center + spread · hazard
+        filled = np.where(censored, center + spread * hazard, y)
+        extra = np.where(censored, spread**2 * np.maximum(1 + z * hazard - hazard**2, 0), 0)
+    return np.append(b, spread)

@@ -12,11 +12,13 @@ import hcg_lib
 from hcg_lib import (
     authors,
     clustering,
+    collapse,
     correlations,
     evidence,
     gradient,
     inference,
     intervals,
+    laws,
     plotting,
     population,
     representations,
@@ -122,6 +124,34 @@ CALLS = {
         {**shape, "l": 1, "k": 2, "ratio": 1.0, "grammar": 0, "sample": 0, "H": 0},
     ),
     "intervals.mean_interval": (intervals.mean_interval, {"values": [1.0, 2.0], "confidence": 0.9}),
+    "intervals.bootstrap": (
+        intervals.bootstrap,
+        {"statistic": lambda groups: groups[0].mean(), "groups": [[1.0, 2.0]], "resamples": 5, "seed": 0},
+    ),
+    "scaling.exponents": (
+        scaling.exponents,
+        {"x": [1, 2, 4], "thresholds": [[8.0, 9.0], [60.0, 66.0], [500.0, 510.0]], "largest": [1e3, 1e3, 1e3]},
+    ),
+    "collapse.collapse_spread": (
+        collapse.collapse_spread,
+        {"sizes": [[1, 2], [1, 3]], "values": [[0.0, 1.0], [0.0, 1.0]], "scales": [1, 1.5]},
+    ),
+    "collapse.collapse_exponent": (
+        collapse.collapse_exponent,
+        {"sizes": [[1, 2], [1, 3]], "values": [[[0.0, 1.0]] * 2] * 2, "x": [1, 2], "bounds": (0, 1), "resamples": 2},
+    ),
+    "laws.compare_laws": (
+        laws.compare_laws,
+        {
+            "shapes": [(4, 2, 2, 2)],
+            "thresholds": [[[1.0], [2.0]]],
+            "laws": laws.CANDIDATES,
+            "levels": [[2]],
+            "largest": [10],
+            "constant": "level",
+            "resamples": 5,
+        },
+    ),
     "scaling.log_slope": (scaling.log_slope, {"x": [1, 2, 3], "y": [1, 2, 4], "confidence": 0.9}),
     "representations.replace_synonyms": (
         representations.replace_synonyms,
