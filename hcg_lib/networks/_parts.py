@@ -1,4 +1,4 @@
-"""Weights from explicit seeds, and checks of what enters a network."""
+"""Weights from explicit seeds, checks of what enters a network, and its matrix products in float32."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hcg_lib._random import generator
+
+ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 class Weights:
@@ -34,3 +37,36 @@ def check_evidence(evidence: Tensor, d: int, v: int) -> Tensor:
         shape = tuple(evidence.shape) if isinstance(evidence, Tensor) else type(evidence).__name__
         raise ValueError(f"evidence must be a tensor (B, d, v) = (B, {d}, {v}), got {shape}")
     return evidence / evidence.sum(-1, keepdim=True).clamp_min(torch.finfo(evidence.dtype).tiny)
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """Return x @ weight.T; float32 on the CPU goes through oneDNN, twice as fast as MKL on processors that MKL slights.
+
+    >>> product(torch.ones(3, 2), torch.tensor([[1.0, 2.0]])).tolist()
+    [[3.0], [3.0], [3.0]]
+    """
+    plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
+    if ONEDNN and plain and x.numel() and not torch.is_autocast_enabled("cpu"):
+        return _Product.apply(x, weight)
+    return F.linear(x, weight)
+
+
+class _Product(torch.autograd.Function):
+    """The product of float32 by oneDNN, forward and backward; PyTorch itself takes it only for half precision."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _onednn(x, weight)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight = ctx.needs_input_grad
+        into_x = _onednn(slope, weight.mT) if of_x else None
+        return into_x, _onednn(slope.flatten(0, -2).mT, x.flatten(0, -2).mT) if of_weight else None
+
+
+def _onednn(x: Tensor, weight: Tensor) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")

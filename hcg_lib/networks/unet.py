@@ -15,7 +15,9 @@ from torch.nn import functional as F
 
 from hcg_lib._validate import check_integer
 from hcg_lib.diffusion.schedules import Schedule
-from hcg_lib.networks._parts import Weights, check_evidence
+from hcg_lib.networks._parts import Weights, check_evidence, product
+
+EPSILON = 1e-5  # of a LayerNorm, PyTorch's default
 
 
 class TreeUNet(nn.Module):
@@ -26,7 +28,8 @@ class TreeUNet(nn.Module):
     channels, LayerNorm, GELU. Readout: 2W (itself and the embedding) → v. No biases outside the LayerNorms. Weights
     are N(0, 1); a matrix product is scaled by its fan-in to the power -1/2, the readout's by its inverse, and a
     decoder's fan-in counts 2 s W. A kernel of width s and stride s is a matrix on s concatenated neighbors, and that
-    is how it is computed here.
+    is how it is computed here. A LayerNorm undoes the scale before it but for its
+    epsilon, which is scaled instead.
 
     The evidence enters as $(\phi - \mu)/\sigma$ with averages over the steps of a schedule,
 
@@ -74,19 +77,19 @@ class TreeUNet(nn.Module):
         self.register_buffer("deviation", variance.sqrt().float())
         self.embedding = weights.normal(W, v)
         self.encoder = nn.ParameterList(weights.normal(W, s * W) for _ in range(L))
-        self.encoder_norms = nn.ModuleList(nn.LayerNorm(W) for _ in range(L))
+        self.encoder_norms = nn.ModuleList(nn.LayerNorm(W, EPSILON * s * W) for _ in range(L))
         self.decoder = nn.ParameterList(weights.normal(s * W, 2 * W) for _ in range(L))
-        self.decoder_norms = nn.ModuleList(nn.LayerNorm(W) for _ in range(L))
+        self.decoder_norms = nn.ModuleList(nn.LayerNorm(W, EPSILON * 2 * s * W) for _ in range(L))
         self.readout = weights.normal(v, 2 * W)
 
     def forward(self, evidence: Tensor) -> Float[Tensor, "B d v"]:
         """Return logits (B, d, v) from evidence (B, d, v)."""
         skips = self._downsample(evidence)
-        x, B, W = skips[-1], len(evidence), self.width
+        x = skips[-1]
         for weight, norm in zip(self.decoder, self.decoder_norms, strict=True):
-            x = torch.cat([x, skips.pop()], -1)
-            x = F.gelu(norm(_scaled(x, weight, (2 * self.s * W) ** -0.5).reshape(B, -1, W)))
-        return _scaled(torch.cat([x, skips.pop()], -1), self.readout, (2 * W) ** -1.0)
+            x = product(torch.cat([x, skips.pop()], -1), weight)
+            x = F.gelu(norm(x.reshape(len(evidence), -1, self.width)))
+        return product(torch.cat([x, skips.pop()], -1), self.readout) / (2 * self.width)
 
     def encode(self, evidence: Tensor) -> list[Tensor]:
         """The outputs of the L blocks of the encoder: arrays (B, nodes, W) of level 1 … L."""
@@ -94,14 +97,9 @@ class TreeUNet(nn.Module):
 
     def _downsample(self, evidence: Tensor) -> list[Tensor]:
         """The embedding (B, d, W) and the outputs of the encoder's blocks."""
-        x = (check_evidence(evidence, self.d, self.v) - self.mean) / self.deviation
-        B, W = len(x), self.width
-        outputs = [F.gelu(_scaled(x, self.embedding, self.v**-0.5))]
+        x = (check_evidence(evidence, self.d, self.v) - self.mean) / (self.deviation * self.v**0.5)
+        outputs = [F.gelu(product(x, self.embedding))]
         for weight, norm in zip(self.encoder, self.encoder_norms, strict=True):
-            x = _scaled(outputs[-1].reshape(B, -1, self.s * W), weight, (self.s * W) ** -0.5)
-            outputs.append(F.gelu(norm(x)))
+            x = outputs[-1].reshape(len(evidence), -1, self.s * self.width)
+            outputs.append(F.gelu(norm(product(x, weight))))
         return outputs
-
-
-def _scaled(x: Tensor, weight: Tensor, scale: float) -> Tensor:
-    return F.linear(x, weight) * scale

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from hcg_lib.diffusion import UniformProcess, linear_beta, power_signal
 from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet, cavity
+from hcg_lib.networks._parts import product
 from tests.oracles.reference_networks import by_convolutions
 
 shapes = st.sampled_from([(2, 2, 1), (3, 2, 3), (5, 2, 2), (3, 3, 2), (2, 4, 1), (4, 3, 1)])
@@ -32,6 +33,44 @@ def test_the_authors_network_is_the_one_of_the_description(shape, width, seed):
         assert torch.allclose(network(phi), network(7 * phi), atol=1e-5)
     norms = 2 * L * 2 * width
     assert sum(p.numel() for p in network.parameters()) == 3 * v * width + 3 * L * s * width**2 + norms
+
+
+@given(shapes, st.integers(1, 9), st.integers(0, 99))
+@settings(max_examples=20)
+def test_its_gradients_are_those_of_the_convolutions(shape, width, seed):
+    v, s, L = shape
+    network = TreeUNet(v, s, L, width=width, schedule=linear_beta(20), seed=seed)
+    phi = evidence(3, s**L, v, seed).requires_grad_()
+    inputs = [phi, *network.parameters()]
+    ours, theirs = (
+        torch.autograd.grad((y * torch.arange(y.numel()).reshape(y.shape)).sum(), inputs)
+        for y in (network(phi), by_convolutions(network, phi))
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one - other).norm() <= 1e-4 * (1 + other.norm())
+
+
+@given(st.sampled_from([(5,), (3, 4), (2, 3, 4), (0, 4)]), st.integers(1, 40), st.integers(1, 40), st.booleans())
+@settings(max_examples=40)
+def test_the_product_and_its_gradients_are_those_of_double_precision(rows, k, n, strided):
+    rng = np.random.default_rng(k + 100 * n)
+    x, weight = (torch.from_numpy(rng.normal(size=shape)) for shape in ((*rows, k), (n, k)))
+    x, weight = (x.mT.contiguous().mT, weight.mT.contiguous().mT) if strided else (x, weight)
+    results = {}
+    for dtype in (torch.float32, torch.float64):
+        inputs = [z.to(dtype).requires_grad_() for z in (x, weight)]
+        y = product(*inputs)
+        results[dtype] = [y, *torch.autograd.grad(y.square().sum(), inputs)]
+    for single, double in zip(*results.values(), strict=True):
+        assert single.dtype == torch.float32
+        assert (single.double() - double).norm() <= 1e-5 * double.norm()
+
+
+def test_the_product_in_mixed_precision_is_the_one_of_pytorch():
+    x, weight = (torch.from_numpy(np.random.default_rng(i).normal(size=(8, 8))).float() for i in range(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(product(x, weight), F.linear(x, weight))
+        assert product(x, weight).dtype == torch.bfloat16
 
 
 def test_the_authors_weights_are_standard_normal():
