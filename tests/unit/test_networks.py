@@ -1,5 +1,7 @@
 """Networks: the authors' function from its description, and ours, whose output is a cavity by construction."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from hcg_lib.diffusion import UniformProcess, linear_beta, power_signal
+from hcg_lib.diffusion import UniformProcess, ancestral_sample, linear_beta, power_signal
 from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet, cavity
 from hcg_lib.networks._parts import product
+from hcg_lib.networks._threads import equal_parts, in_threads
 from tests.oracles.reference_networks import by_convolutions
 
 shapes = st.sampled_from([(2, 2, 1), (3, 2, 3), (5, 2, 2), (3, 3, 2), (2, 4, 1), (4, 3, 1)])
@@ -211,6 +214,65 @@ def test_a_network_in_the_place_of_a_denoiser():
     changed = x.clone()
     changed[:, 1] = (changed[:, 1] + 1) % 4
     assert torch.equal(LearnedDenoiser(network, process)(changed, t)[:, 1], beliefs[:, 1])  # a cavity
+
+
+@pytest.fixture
+def threads():
+    """How many threads PyTorch may use, to be set and set back."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("P", [500, 2500])
+def test_generated_strings_do_not_depend_on_the_number_of_threads(half, P, threads):
+    process = UniformProcess(power_signal(5), v=8)
+    denoiser = LearnedDenoiser(awake(MessagePassing(8, 2, 3, width=32, hidden=64)), process, half)
+    strings = []
+    for count in (1, 2, 3):
+        threads(count)
+        strings.append(ancestral_sample(process, denoiser, P, 8, seed=0))
+        assert torch.get_num_threads() == count
+    assert (strings[0] == strings[1]).all()
+    assert (strings[0] == strings[2]).all()
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_parts_of_the_strings_are_what_the_whole_would_be(half):
+    process = UniformProcess(power_signal(9), v=8)
+    network, rng = awake(MessagePassing(8, 2, 3, width=32, hidden=64)), np.random.default_rng(0)
+    x, t = torch.from_numpy(rng.integers(8, size=(2500, 8))), rng.integers(1, 10, size=2500)
+    for steps in (4, t, list(t), torch.from_numpy(t)):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            whole = cavity(network, process, x, steps)
+        assert torch.allclose(LearnedDenoiser(network, process, half)(x, steps), whole, atol=1e-6)
+    with pytest.raises(ValueError, match=r"one a string \(2500\), got shape \(2600,\)"):
+        LearnedDenoiser(network, process, half)(x, np.ones(2600, int))
+
+
+@given(st.integers(0, 100), st.integers(1, 100))
+def test_parts_are_few_and_equal(size, most):
+    parts = equal_parts(size, most)
+    assert [i for part in parts for i in range(size)[part]] == list(range(size))
+    lengths = [part.stop - part.start for part in parts]
+    assert max(lengths) <= most
+    assert max(lengths) - min(lengths) <= 1
+    assert len(parts) == max(1, -(-size // most))
+
+
+def test_threads_work_at_the_same_time_and_an_error_reaches_the_caller(threads):
+    threads(2)
+    both = threading.Barrier(2, timeout=10)  # passes only two threads that meet
+    assert in_threads(lambda part: (both.wait(), torch.get_num_threads())[1], equal_parts(2, 1)) == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda part: 1 // part.start, equal_parts(2, 1))
+    assert torch.get_num_threads() == 2
+    started = []
+    new = threading.Thread(target=lambda: started.append(torch.get_num_threads()))
+    new.start()
+    new.join()
+    assert started == [2]  # threads to come begin with what was set
 
 
 def test_half_precision_changes_beliefs_by_its_rounding():

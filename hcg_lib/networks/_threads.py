@@ -1,0 +1,40 @@
+"""A network's strings shared out over threads: a few large parts, where PyTorch would split every small operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+
+Result = TypeVar("Result")
+
+
+def equal_parts(size: int, most: int) -> list[slice]:
+    """Return the fewest slices of range(size) that are at most `most` long, of equal length up to one.
+
+    >>> [part.stop - part.start for part in equal_parts(10, most=4)]
+    [3, 3, 4]
+    """
+    count = max(1, -(-size // most))
+    return [slice(a, b) for a, b in pairwise([size * i // count for i in range(count + 1)])]
+
+
+def in_threads(function: Callable[[slice], Result], parts: Sequence[slice]) -> list[Result]:
+    """Return `function` of every part, in order; the threads PyTorch may use take one part each, alone on it.
+
+    What is computed does not depend on how many threads there are, only on the parts.
+
+    >>> in_threads(lambda part: part.stop, equal_parts(10, most=4))
+    [3, 6, 10]
+    """
+    allowed = torch.get_num_threads()
+    if min(allowed, len(parts)) == 1:
+        return [function(part) for part in parts]
+    try:
+        with ThreadPoolExecutor(min(allowed, len(parts)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(function, parts))
+    finally:
+        torch.set_num_threads(allowed)  # what the workers set is also what threads to come begin with
