@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from torch import nn
 
 from hcg_lib._random import generator
-from hcg_lib._validate import MOST_STRINGS, check_instance, check_integer, check_real, shown
+from hcg_lib._validate import MOST_STRINGS, check_instance, check_integer, check_real, check_symbols, shown
 from hcg_lib.diffusion.processes import Process
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.inference import belief_propagation
@@ -83,6 +83,44 @@ class ExactEncoder(nn.Module):
 
 
 @torch.no_grad()
+def encode_strings(
+    network: nn.Module, g: RandomHierarchyModel, process: Process, x: ArrayLike, signal: float = 0.9
+) -> list[torch.Tensor]:
+    """Return what every layer of the encoder makes of strings (P, d): K tensors (P, nodes, width), leaf-most first.
+
+    Parameters
+    ----------
+    network
+        With a method `encode`: evidence (B, d, v) in, K arrays (B, nodes, width) out.
+    process
+        What the network was trained on. It is shown the clean strings, with the evidence of the step whose signal is
+        nearest to `signal`, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If the network has no encoder, or vocabularies or lengths do not fit.
+
+    Examples
+    --------
+    >>> from hcg_lib.diffusion import UniformProcess, power_signal
+    >>> g = RandomHierarchyModel.random(v=4, m=2, s=2, L=2, seed=0)
+    >>> layers = encode_strings(ExactEncoder(g), g, UniformProcess(power_signal(100), v=4), g.sample(5, seed=1))
+    >>> [layer.shape for layer in layers]
+    [torch.Size([5, 2, 4]), torch.Size([5, 1, 4])]
+    """
+    check_instance("g", g, RandomHierarchyModel)
+    if not isinstance(network, nn.Module) or not callable(getattr(network, "encode", None)):
+        raise ValueError(f"network must be a torch module with a method encode, got {shown(network)}")
+    if not isinstance(process, Process) or process.v != g.v:
+        raise ValueError(f"process must be a Process of v = {g.v} symbols, got {shown(process)}")
+    signal = check_real("signal", signal, 0, 1, strict=True)
+    t = 1 + int(np.abs(np.asarray(process.schedule.abar[1:]) - signal).argmin())
+    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
+    tokens = torch.from_numpy(check_symbols("x", x, g.v, g.d).astype(np.int64)).to(device)
+    return network.encode(process.likelihood(tokens, t))  # type: ignore[operator]
+
+
 def layer_sensitivity(
     network: nn.Module, g: RandomHierarchyModel, process: Process, seed: Any, pairs: int = 1024, signal: float = 0.9
 ) -> Float[Array, " K {g.L}"]:
@@ -90,18 +128,15 @@ def layer_sensitivity(
 
     Parameters
     ----------
-    network
-        With a method `encode`: evidence (B, d, v) in, K arrays (B, nodes, width) out, leaf-most first.
-    process
-        What the network was trained on. It is shown clean strings, with the evidence of the step whose signal is
-        nearest to `signal`, in (0, 1).
+    network, process, signal
+        As in :func:`encode_strings`.
     pairs
         Strings, at least 2; as many independent ones to compare with.
 
     Raises
     ------
     ValueError
-        If m = 1, the process has another vocabulary, or a layer is the same for all strings.
+        If m = 1, a layer is the same for all strings, or as in :func:`encode_strings`.
 
     Examples
     --------
@@ -113,26 +148,17 @@ def layer_sensitivity(
     (2, 3)
     """
     check_instance("g", g, RandomHierarchyModel)
-    if not isinstance(network, nn.Module) or not callable(getattr(network, "encode", None)):
-        raise ValueError(f"network must be a torch module with a method encode, got {shown(network)}")
-    if not isinstance(process, Process) or process.v != g.v:
-        raise ValueError(f"process must be a Process of v = {g.v} symbols, got {shown(process)}")
     pairs, rng = check_integer("pairs", pairs, 2, limit=MOST_STRINGS // g.d), generator(seed)
-    signal = check_real("signal", signal, 0, 1, strict=True)
-    t = 1 + int(np.abs(np.asarray(process.schedule.abar[1:]) - signal).argmin())
-    device = next((weight.device for weight in network.parameters()), torch.device("cpu"))
 
-    def layers(x: Array) -> list[torch.Tensor]:
-        tokens = torch.from_numpy(x.astype(np.int64)).to(device)
-        return network.encode(process.likelihood(tokens, t))  # type: ignore[operator]
-
-    def distance(other: list[torch.Tensor]) -> Array:
-        return np.array([float((a - b).square().sum(-1).double().mean()) for a, b in zip(here, other, strict=True)])
+    def distance(y: Array) -> Array:
+        """Mean square of what changes in each layer from x to y."""
+        there = encode_strings(network, g, process, y, signal)
+        return np.array([float((a - b).square().sum(-1).double().mean()) for a, b in zip(here, there, strict=True)])
 
     x = g.sample(pairs, rng)
-    here, random = layers(x), layers(g.sample(pairs, rng))
-    synonyms = [distance(layers(replace_synonyms(g, x, level, rng))) for level in range(1, g.L + 1)]
-    apart = distance(random)
+    here = encode_strings(network, g, process, x, signal)
+    apart = distance(g.sample(pairs, rng))
     if not (apart > 0).all():
         raise ValueError(f"network must tell strings apart, got a layer {1 + int(apart.argmin())} equal for all")
+    synonyms = [distance(replace_synonyms(g, x, level, rng)) for level in range(1, g.L + 1)]
     return np.stack(synonyms, -1) / apart[:, None]
