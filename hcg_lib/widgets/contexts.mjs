@@ -22,7 +22,7 @@ function render({ model, el }) {
     ["points", "labels", "names", "sizes", "accuracy", "threshold", "colors"].map((name) => model.get(name));
   const classes = [...new Set(labels)].sort((a, b) => a - b);
   const rank = new Map(classes.map((label, i) => [label, i]));
-  const { root, say, status, id } = stage(el, "contexts", "Tuples placed by their context");
+  const { root, say, status, id } = stage(el, "contexts", model.get("title"));
   const go = (i) => { model.set("index", i); model.save_changes(); say(words()); };
   let lit = null;
 
@@ -93,7 +93,7 @@ function render({ model, el }) {
     const middle = centers(points[i], labels);
     control.set(i);
     curve.move(i);
-    svg.setAttribute("aria-label", `${labels.length} tuples of ${classes.length} parents in the plane of their context vectors. ${words()}`);
+    svg.setAttribute("aria-label", `${model.get("title")}: ${labels.length} tuples of ${classes.length} parents. ${words()}`);
     dots.forEach(({ group, thread, label }, k) => {
       const [u, w] = points[i][k];
       const [cu, cw] = middle.get(label);

@@ -39,6 +39,7 @@ class ContextClusters(anywidget.AnyWidget):
     accuracy: t.List = t.List().tag(sync=True)
     threshold = t.Float(None, allow_none=True).tag(sync=True)
     threshold_label = t.Unicode("").tag(sync=True)
+    title = t.Unicode("").tag(sync=True)
     caption = t.Unicode("").tag(sync=True)
     colors: t.List = t.List(list(LEVEL_COLORS)).tag(sync=True)
 
@@ -100,6 +101,7 @@ def context_clusters(
     tuples: Sequence[Sequence[int]] | None = None,
     threshold_label: str = "predicted",
     index: int = 0,
+    title: str = "Tuples placed by their context",
 ) -> ContextClusters:
     """A slider over the number of strings P: tuples, colored by true parent, gather into clusters.
 
@@ -120,6 +122,8 @@ def context_clusters(
     threshold_label : str
     index : int
         Frame shown first.
+    title : str
+        What the picture shows, read to those who cannot see it.
 
     Returns
     -------
@@ -168,6 +172,7 @@ def context_clusters(
         accuracy=share.round(4).tolist(),
         threshold=None if threshold is None else check_real("threshold", threshold, 0, strict=True),
         threshold_label=check_text("threshold_label", threshold_label),
+        title=check_text("title", title),
         caption=f"Each of the {n} points is a tuple, its number its parent; threads lead to the mean of synonyms. "
         "Every frame is scaled to fill the picture.",
     )

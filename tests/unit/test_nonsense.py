@@ -183,7 +183,15 @@ CALLS = {
     "widgets.noise_frames": (widgets.noise_frames, {"grammar": g, "noise": [0.0, 1.0], "strings": 2, "seed": 0}),
     "widgets.context_clusters": (
         widgets.context_clusters,
-        {"frames": [[[0, 0], [1, 1]]], "labels": [0, 1], "P": [10], "accuracy": [0.5], "threshold": 4.0, "index": 0},
+        {
+            "frames": [[[0, 0], [1, 1]]],
+            "labels": [0, 1],
+            "P": [10],
+            "accuracy": [0.5],
+            "threshold": 4.0,
+            "index": 0,
+            "title": "",
+        },
     ),
 }
 
