@@ -9,6 +9,7 @@ from .curves import (
     mark_power_law,
     mark_threshold,
 )
+from .strings import draw_strings
 from .style import (
     INK,
     LEVEL_COLORS,
@@ -37,6 +38,7 @@ __all__ = [
     "draw_matrix",
     "draw_posterior",
     "draw_rules",
+    "draw_strings",
     "draw_tree",
     "fading_map",
     "level_style",

@@ -196,3 +196,34 @@ BAD = [
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_strings_show_what_parses_and_what_does_not():
+    g = RandomHierarchyModel.random(v=4, m=2, s=2, L=2, seed=0)
+    x = g.sample(3, seed=0)
+    x[1, 0] = next(a for a in range(4) if g.parse(np.array([[a, *x[1, 1:]]]))[1][0, 0] < 0)
+    levels = g.parse(x)
+    ax = plotting.draw_strings(levels, notes=["a", "b", "c"])
+    shown = [text.get_text() for text in ax.texts]
+    assert len(shown) == 3 * (1 + 4 + 2 + 1)
+    for i, note in enumerate("abc"):
+        symbols = [symbol for level in levels for symbol in level[i].tolist()]
+        assert shown[8 * i : 8 * i + 8] == [note, *(str(a) if a >= 0 else "×" for a in symbols)]
+    dotted = [box for box in ax.patches if box.get_linestyle() == ":"]
+    assert len(dotted) == shown.count("×") > 0
+    assert all(box.get_facecolor()[3] == 0 for box in dotted)
+
+
+@pytest.mark.parametrize(
+    "levels, notes, message",
+    [
+        ([[[0, 1]]], None, "levels must hold B >= 1 rows"),
+        ([[[0, 1, 2]], [[0]], [[0]]], None, "levels must hold B >= 1 rows"),
+        ([[[0, 1]], [[0], [1]]], None, "levels must hold B >= 1 rows"),
+        ([[[0, 1]], [[0]]], ["a", "b"], "notes must hold 1 texts"),
+        ([[[0, 1]], [[0]]], [3], "notes must be a string"),
+    ],
+)
+def test_strings_that_are_none_are_refused(levels, notes, message):
+    with pytest.raises(ValueError, match=message):
+        plotting.draw_strings(levels, notes)
