@@ -234,7 +234,7 @@ def test_their_output_follows_from_what_is_encoded():
     x = skips[-1]
     for weight, norm in zip(network.decoder, network.decoder_norms, strict=True):
         x = torch.cat([x, skips.pop()], -1) @ weight.T / (2 * 2 * 12) ** 0.5
-        x = F.gelu(norm(x.reshape(5, -1, 12)))
+        x = F.gelu(F.layer_norm(x.reshape(5, -1, 12), (12,), norm.weight, norm.bias))
     expected = torch.cat([x, tokens], -1) @ network.readout.T / (2 * 12)
     assert torch.allclose(network(evidence), expected, atol=1e-5)
 
