@@ -121,6 +121,7 @@ class State:
             setattr(self, name, facts[name])
         self.saved = f"{path}, step {self.step}"
 
-    def _forget(self, average: Tensor, weight: Tensor, count: Tensor | int) -> Tensor:
-        decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))
+    def _forget(self, average: Tensor, weight: Tensor, _: Tensor | int) -> Tensor:
+        count = self.step - 1  # of the weights averaged so far; as a tensor on a GPU it would have to be waited for
+        decay = min(self.config.ema, (1 + count) / (10 + count))
         return average.lerp(weight, 1 - decay)

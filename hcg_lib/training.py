@@ -20,11 +20,13 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from hcg_lib._devices import send
 from hcg_lib._training_config import Config, evaluation_steps
 from hcg_lib._training_state import Diverged, State
 from hcg_lib._validate import check_symbols
 from hcg_lib.diffusion.losses import cross_entropy_term, stratified_times, variational_term
 from hcg_lib.diffusion.processes import Process
+from hcg_lib.evidence import vouch
 from hcg_lib.networks.denoiser import cavity
 
 __all__ = ["Config", "Diverged", "Training", "train"]
@@ -176,7 +178,10 @@ class Loop(State):
         B, P, rank, processes = self.config.batch, len(self.data), self.fabric.global_rank, self.fabric.world_size
         epoch, place = np.divmod(np.arange((step - 1) * B, step * B), P)
         rows = np.concatenate([self.epoch(int(e))[place[epoch == e]] for e in np.unique(epoch)])
-        x0, x, t = self.corrupt(self.data[torch.from_numpy(rows).to(self.data.device)], self._rng(1, step))
+        x0 = vouch(self.data[send(torch.from_numpy(rows), self.data.device)], self.process.v)  # checked at the start
+        x0, x, t = self.corrupt(x0, self._rng(1, step))
+        if processes == 1:
+            return x0, x, t
         mine = slice(rank * B // processes, (rank + 1) * B // processes)
         return x0[mine], x[mine], t[mine]
 

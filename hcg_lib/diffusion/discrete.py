@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from hcg_lib._devices import send
 from hcg_lib._random import generator
 from hcg_lib._validate import LONGEST, MOST_STRINGS, check_integer
 from hcg_lib.diffusion.draws import categorical
 from hcg_lib.diffusion.processes import before, check_cavity, check_process, per_string
 from hcg_lib.diffusion.schedules import Schedule
-from hcg_lib.evidence import check_tokens, masking, uniform_noise
+from hcg_lib.evidence import check_tokens, masking, uniform_noise, vouch
 
 
 class DiscreteProcess:
@@ -48,7 +49,7 @@ class DiscreteProcess:
 
     def step(self, x: Tensor, cavity: Tensor, t: Any, seed: Any, earlier: Any = None) -> Tensor:
         """Draw x_u from `reverse`, every token independently: (B, d)."""
-        return categorical(self.reverse(x, cavity, t, earlier), seed)
+        return vouch(categorical(self.reverse(x, cavity, t, earlier), seed), self.states)
 
     def tokens(self, x: Tensor) -> Tensor:
         """Return the tokens of states at step 0: the states."""
@@ -66,7 +67,7 @@ class DiscreteProcess:
         kept = np.reshape(self.schedule.kept(t), (-1, 1))
         if len(kept) not in (1, len(x0)):
             raise ValueError(f"t must be one step or one a string ({len(x0)}), got {len(kept)}")
-        return torch.from_numpy(rng.random(x0.shape) >= kept).to(x0.device)
+        return send(torch.from_numpy(rng.random(x0.shape) >= kept), x0.device)
 
 
 def _check_size(B: Any, d: Any) -> tuple[int, int]:
@@ -133,7 +134,7 @@ class UniformProcess(DiscreteProcess):
         """Draw x_t from q(x_t | x_0): (B, d)."""
         x0, rng = check_tokens("x0", x0, self.v), generator(seed)
         fate, noise = self._fates(x0, t, rng), rng.integers(self.v, size=x0.shape)
-        return torch.where(fate, torch.from_numpy(noise).to(x0.device), x0)
+        return vouch(torch.where(fate, send(torch.from_numpy(noise), x0.device), x0), self.v)
 
     def likelihood(self, x: Tensor, t: Any) -> Tensor:
         """Return q(x_t = x | x_0 = a) for every a: the evidence (B, d, v) of :mod:`hcg_lib.inference`."""
@@ -228,7 +229,7 @@ class AbsorbingProcess(DiscreteProcess):
     def corrupt(self, x0: Tensor, t: Any, seed: Any) -> Tensor:
         """Draw x_t from q(x_t | x_0): (B, d), v where hidden."""
         x0 = check_tokens("x0", x0, self.v)
-        return x0.masked_fill(self._fates(x0, t, generator(seed)), self.v)
+        return vouch(x0.masked_fill(self._fates(x0, t, generator(seed)), self.v), self.states)
 
     def likelihood(self, x: Tensor, t: Any) -> Tensor:
         """Return the evidence (B, d, v): one-hot where visible, 1 where hidden, whatever the step."""

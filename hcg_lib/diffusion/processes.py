@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from hcg_lib._devices import send
 from hcg_lib._validate import MOST_SYMBOLS, check_instance, check_integer, shown
 from hcg_lib.diffusion.schedules import Schedule
 
@@ -61,7 +62,7 @@ def per_string(value: Any, like: Tensor) -> Tensor:
     >>> per_string(0.5, torch.ones(2, 3, 4)).shape, per_string([0.5, 1.0], torch.ones(2, 3, 4)).shape
     (torch.Size([1, 1, 1]), torch.Size([2, 1, 1]))
     """
-    return torch.as_tensor(value, dtype=like.dtype).reshape(-1, 1, 1).to(like.device)
+    return send(torch.as_tensor(value, dtype=like.dtype).reshape(-1, 1, 1), like.device)
 
 
 def before(schedule: Schedule, t: Any, earlier: Any) -> Any:

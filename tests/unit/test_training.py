@@ -16,10 +16,12 @@ from torch import nn
 
 from hcg_lib.checkpoints import read_checkpoint, write_checkpoint
 from hcg_lib.diffusion import (
+    AbsorbingProcess,
     ExactDenoiser,
     UniformProcess,
     ancestral_sample,
     bayes_gap,
+    linear_alpha,
     linear_beta,
     power_signal,
 )
@@ -445,3 +447,31 @@ def test_bad_data_is_named():
             train(network, process, data, validation, Config(steps=1), progress=False)
     with pytest.raises(ValueError, match="evidence must be a tensor"):
         train(MessagePassing(v=4, s=2, L=3, seed=0), process, good, good, Config(steps=1), progress=False)
+
+
+# ---- what a GPU would have to wait for
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "variational"])
+@pytest.mark.parametrize("process", [UniformProcess(power_signal(9), 4), AbsorbingProcess(linear_alpha(9), 4)])
+def test_a_step_of_training_looks_at_no_symbol_where_looking_is_slow(loss, process, monkeypatch):
+    strings, networks, looks, least = np.arange(64).reshape(16, 4) % 4, [], [], torch.Tensor.min
+    for slow in (False, True):
+        monkeypatch.setattr("hcg_lib.evidence._slow_to_look", lambda tokens, slow=slow: slow)
+        networks.append(MessagePassing(4, 2, 2, width=8, hidden=8, seed=0))
+        loop = Loop(
+            networks[-1], process, strings, strings, Config(batch=8, loss=loss, ema=0.9), training_runs.Fabric()
+        )
+        looks.append(0)
+
+        def look(tensor):
+            looks[-1] += tensor.dtype == torch.int64
+            return least(tensor)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.Tensor, "min", look)
+            for _ in range(3):
+                loop.advance()
+    assert looks[0] >= 9
+    assert looks[1] == 0
+    assert same(*networks)
