@@ -13,7 +13,7 @@ from hcg_lib.diffusion import UniformProcess, ancestral_sample, linear_beta, pow
 from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet, cavity
 from hcg_lib.networks._parts import product
 from hcg_lib.networks._threads import equal_parts, in_threads
-from tests.oracles.reference_networks import by_convolutions
+from tests.oracles.reference_networks import Convolutions, by_convolutions
 
 shapes = st.sampled_from([(2, 2, 1), (3, 2, 3), (5, 2, 2), (3, 3, 2), (2, 4, 1), (4, 3, 1)])
 
@@ -34,8 +34,12 @@ def test_the_authors_network_is_the_one_of_the_description(shape, width, seed):
     with torch.no_grad():
         assert torch.allclose(network(phi), by_convolutions(network, phi), atol=1e-5)
         assert torch.allclose(network(phi), network(7 * phi), atol=1e-5)
-    norms = 2 * L * 2 * width
-    assert sum(p.numel() for p in network.parameters()) == 3 * v * width + 3 * L * s * width**2 + norms
+    count = 3 * v * width + 3 * L * s * width**2 + 2 * L * 2 * width  # the last: of the LayerNorms
+    assert sum(p.numel() for p in network.parameters()) == count
+    plain = Convolutions(network)
+    with torch.no_grad():
+        assert torch.equal(plain(phi), by_convolutions(network, phi))
+    assert sum(p.numel() for p in plain.parameters() if p.requires_grad) == count
 
 
 @given(shapes, st.integers(1, 9), st.integers(0, 99))
