@@ -52,7 +52,7 @@ class Convolutions(nn.Module):
         super().__init__()
         self.shape = network
         self.kernels = nn.ModuleDict({
-            name: nn.ParameterList(nn.Parameter(kernel.detach().contiguous()) for kernel in group)
+            name: nn.ParameterList(nn.Parameter(kernel.detach().contiguous().clone()) for kernel in group)
             for name, group in kernels(network).items()
         })  # fmt: skip
         for weight in [network.embedding, network.readout, *network.encoder, *network.decoder]:
