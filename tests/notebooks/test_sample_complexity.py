@@ -1,4 +1,4 @@
-"""The chapter on sample complexity: thresholds in order, verdicts that follow the intervals, stored points that hold."""
+"""The chapter on sample complexity: thresholds in order, verdicts that follow intervals, stored points that hold."""
 
 import json
 from pathlib import Path
