@@ -1,10 +1,13 @@
 """Three processes behind one interface: shapes, ends, traps, fast schedules, bad input."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from hcg_lib.diffusion import (
     AbsorbingProcess,
@@ -304,6 +307,41 @@ def test_signal_left_at_the_end_is_an_error_of_its_own_and_small():
     denoiser = ExactDenoiser(tiny, process)
     difference = np.abs(sampler_law(process, denoiser, 4) - sampler_law(process, denoiser, 4, start=end)).sum() / 2
     assert 0 < difference <= point["start"]  # a step brings laws closer, never apart
+
+
+@pytest.mark.parametrize("kind, times", [("uniform", None), ("uniform", (6, 4, 1, 0)), ("masking", None)])
+def test_the_law_of_a_sampler_is_a_product_of_explicit_matrices(kind, times):
+    """Every matrix over all sequences, written entry by entry."""
+    tiny = RandomHierarchyModel.random(3, 2, 2, 1, seed=1)
+    process = make_process(kind, "cosine", 6, 3)
+    denoiser, states = ExactDenoiser(tiny, process), list(itertools.product(range(process.states), repeat=2))
+    law = np.array([float(process.end[a] * process.end[b]) for a, b in states])
+    for t, earlier in itertools.pairwise(times or range(6, -1, -1)):
+        x = torch.tensor(states)
+        back = process.reverse(x, denoiser(x, t), t, earlier).double().numpy()
+        matrix = [[back[i, 0, a] * back[i, 1, b] for a, b in states] for i in range(len(states))]
+        law = law @ np.array(matrix)
+    found = sampler_law(process, denoiser, 2, times=times)
+    assert found == pytest.approx(law, abs=1e-6)
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "masking"])
+def test_strings_are_drawn_with_the_law_of_the_sampler(kind):
+    """In four steps, far from the grammar's own law: chi-squared of all sequences expected five times and more."""
+    tiny, N = RandomHierarchyModel.random(3, 2, 2, 2, seed=0), 40_000
+    process = make_process(kind, "power", 4, 3, power=2.0)
+    denoiser = ExactDenoiser(tiny, process)
+    law = sampler_law(process, denoiser, 4).reshape((process.states,) * 4)[:3, :3, :3, :3].ravel()
+    assert law.sum() == pytest.approx(1)
+    assert np.abs(law - grammar_law(tiny)).sum() / 2 > 0.05
+    x = ancestral_sample(process, denoiser, N, 4, seed=0)
+    counts = np.bincount(np.ravel_multi_index(tuple(x.T.astype(int)), (3,) * 4), minlength=81)
+    often = law * N >= 5
+    chi = ((counts - N * law)[often] ** 2 / (N * law)[often]).sum()
+    assert often.sum() > 20
+    assert stats.chi2.sf(chi, often.sum() - 1) > 1e-3
+    assert counts[law == 0].sum() == 0
 
 
 def test_the_floor_is_what_perfect_samples_have():
