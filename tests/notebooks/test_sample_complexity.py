@@ -16,15 +16,15 @@ def value(executed):
 
 
 def test_levels_need_more_strings_the_higher_they_are(value):
-    found = [value[f"complexity_first_threshold_{l}"] for l in (1, 2, 3)]
+    found = [value[f"sample_complexity_first_threshold_{l}"] for l in (1, 2, 3)]
     assert found[0] < found[1] <= found[2]
-    assert value["complexity_first_pooled_1"] / 10 < found[0] < value["complexity_first_pooled_1"] * 30
+    assert value["sample_complexity_first_pooled_1"] / 10 < found[0] < value["sample_complexity_first_pooled_1"] * 30
 
 
 @pytest.mark.parametrize("l", [2, 3])
 def test_verdicts_follow_the_intervals(value, l):
-    held = value[f"complexity_exponent_{l}_low"] <= l + 1 <= value[f"complexity_exponent_{l}_high"]
-    assert (value[f"complexity_exponent_verdict_{l}"] == "holds") == held
+    held = value[f"sample_complexity_exponent_{l}_low"] <= l + 1 <= value[f"sample_complexity_exponent_{l}_high"]
+    assert (value[f"sample_complexity_exponent_verdict_{l}"] == "holds") == held
 
 
 def test_the_cheapest_stored_points_are_what_the_code_computes():
