@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
+from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -30,11 +33,21 @@ def in_threads(function: Callable[[slice], Result], parts: Sequence[slice]) -> l
     >>> in_threads(lambda part: part.stop, equal_parts(10, most=4))
     [3, 6, 10]
     """
-    allowed = torch.get_num_threads()
-    if min(allowed, len(parts)) == 1:
+    threads = torch.get_num_threads()
+    if min(threads, len(parts)) == 1:
         return [function(part) for part in parts]
-    try:
-        with ThreadPoolExecutor(min(allowed, len(parts)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(function, parts))
-    finally:
-        torch.set_num_threads(allowed)  # what the workers set is also what threads to come begin with
+    return list(_pool(threads).map(function, parts))
+
+
+@cache
+def _pool(count: int) -> ThreadPoolExecutor:
+    """Threads that stay, for their memory is warm; in each PyTorch uses no others."""
+    pool, together = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)), Barrier(count)
+    for started in [pool.submit(together.wait) for _ in range(count)]:
+        started.result()
+    torch.set_num_threads(count)  # what they set is also what threads to come would begin with
+    return pool
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork

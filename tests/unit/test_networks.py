@@ -1,6 +1,9 @@
 """Networks: the authors' function from its description, and ours, whose output is a cavity by construction."""
 
+import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -277,6 +280,24 @@ def test_threads_work_at_the_same_time_and_an_error_reaches_the_caller(threads):
     new.start()
     new.join()
     assert started == [2]  # threads to come begin with what was set
+
+
+def test_a_forked_process_has_threads_of_its_own(threads):
+    threads(2)
+    assert in_threads(lambda part: part.start, equal_parts(2, 1)) == [0, 1]
+    child = os.fork()
+    if not child:  # nothing of pytest may run on here
+        os._exit(0 if in_threads(lambda part: part.start, equal_parts(2, 1)) == [0, 1] else 1)
+    for _ in range(100):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended
+    assert status == 0
 
 
 def test_half_precision_changes_beliefs_by_its_rounding():
