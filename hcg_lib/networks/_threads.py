@@ -42,11 +42,16 @@ def in_threads(function: Callable[[slice], Result], parts: Sequence[slice]) -> l
 @cache
 def _pool(count: int) -> ThreadPoolExecutor:
     """Threads that stay, for their memory is warm; in each PyTorch uses no others."""
-    pool, together = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)), Barrier(count)
+    pool, together = ThreadPoolExecutor(count, initializer=_alone), Barrier(count)
     for started in [pool.submit(together.wait) for _ in range(count)]:
         started.result()
     torch.set_num_threads(count)  # what they set is also what threads to come would begin with
     return pool
+
+
+def _alone() -> None:
+    torch.get_num_threads()  # a thread takes over the common number when it first asks, which must not come later
+    torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):
