@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from hcg_lib._validate import check_integer, check_symbols
+from hcg_lib._validate import MOST_STRINGS, check_integer, check_numbers, check_symbols, shown
 from hcg_lib.grammar import RandomHierarchyModel
 
 Array = np.ndarray
@@ -118,6 +118,26 @@ def rule_distance(g: RandomHierarchyModel, x: ArrayLike, y: ArrayLike) -> Float[
     """
     pairs = zip(rule_frequencies(g, x), rule_frequencies(g, y), strict=True)
     return np.array([np.abs(p - q).sum() / 2 for p, q in pairs])
+
+
+def order_parameters(valid: Any, complete: Any, least: int = 50) -> Array:
+    """Return a = valid / complete of node counts, elementwise; NaN where fewer than `least` nodes are complete.
+
+    Parameters
+    ----------
+    valid, complete
+        Valid nodes, and nodes whose children are all valid, as `RandomHierarchyModel.count_valid` gives them.
+
+    Examples
+    --------
+    >>> order_parameters([30, 2], [60, 4]).tolist()
+    [0.5, nan]
+    """
+    least = check_integer("least", least, 1, limit=MOST_STRINGS)
+    k, n = check_numbers("valid", valid, 0), check_numbers("complete", complete, 0)
+    if k.shape != n.shape or (k > n).any():
+        raise ValueError(f"valid must lie between 0 and complete, elementwise, got {shown(valid)} of {shown(complete)}")
+    return np.divide(k, n, out=np.full(n.shape, np.nan), where=n >= least)
 
 
 def wilson_interval(successes: Any, trials: Any, z: float = 1.96) -> tuple[Any, Any]:

@@ -48,6 +48,31 @@ def crossing(P: Any, y: Any, threshold: float) -> float:
     return float(np.exp(np.log(size[i - 1]) + weight * np.log(size[i] / size[i - 1])))
 
 
+def level_thresholds(P: Any, order: Any, chance: float) -> Array:
+    """Return the P at which order parameters cross halfway from chance to 1: (…, L); NaN where they never do.
+
+    Parameters
+    ----------
+    P
+        (N,) increasing positive sizes, or steps.
+    order
+        (…, N, L) order parameters of L levels, as `hcg_lib.evaluation.order_parameters` gives them; NaN, no valid
+        children yet, counts as not learned.
+    chance
+        Value f of a level that is not known.
+
+    Examples
+    --------
+    >>> level_thresholds([1, 10, 100], [[0.2, np.nan], [0.6, 0.2], [1.0, 0.4]], chance=0.2).round(3).tolist()
+    [10.0, nan]
+    """
+    rows = np.nan_to_num(check_numbers("order", order, gaps=True))
+    if rows.ndim < 2:
+        raise ValueError(f"order must have shape (…, N, L), got {rows.shape}")
+    chance = check_real("chance", chance, 0, 1)
+    return np.apply_along_axis(lambda row: crossing(P, row, (1 + chance) / 2), -2, rows)
+
+
 def log_slope(x: Any, y: Any, confidence: float = 0.95) -> Interval:
     """Return the slope of log y against log x by least squares, with its Student interval.
 

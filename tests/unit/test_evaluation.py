@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from hcg_lib.evaluation import contains, copied_blocks, novelty, rule_distance, rule_frequencies, wilson_interval
+from hcg_lib.evaluation import (
+    contains,
+    copied_blocks,
+    novelty,
+    order_parameters,
+    rule_distance,
+    rule_frequencies,
+    wilson_interval,
+)
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.learning import learn
 
@@ -109,3 +117,12 @@ BAD = [
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_order_parameters_of_counts_are_those_of_the_strings():
+    x = np.random.default_rng(0).integers(8, size=(3000, 8)).astype(g.dtype)
+    valid, complete = g.count_valid(x).T
+    assert order_parameters(valid, complete, least=1) == pytest.approx(g.order_parameter(x), nan_ok=True)
+    assert np.isnan(order_parameters([9, 49], [9, 49])).all()
+    with pytest.raises(ValueError, match="valid must lie between 0 and complete"):
+        order_parameters([3], [2])

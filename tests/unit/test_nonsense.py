@@ -14,6 +14,7 @@ from hcg_lib import (
     clustering,
     collapse,
     correlations,
+    evaluation,
     evidence,
     gradient,
     inference,
@@ -151,6 +152,14 @@ CALLS = {
             "constant": "level",
             "resamples": 5,
         },
+    ),
+    "scaling.level_thresholds": (
+        scaling.level_thresholds,
+        {"P": [1, 2], "order": [[0.2, 0.2], [1.0, 1.0]], "chance": 0.2},
+    ),
+    "evaluation.order_parameters": (
+        evaluation.order_parameters,
+        {"valid": [1, 2], "complete": [3, 4], "least": 2},
     ),
     "scaling.log_slope": (scaling.log_slope, {"x": [1, 2, 3], "y": [1, 2, 4], "confidence": 0.9}),
     "representations.replace_synonyms": (

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from hcg_lib.scaling import _censored_regression, crossing, exponents, log_slope
+from hcg_lib.scaling import _censored_regression, crossing, exponents, level_thresholds, log_slope
 
 P = np.geomspace(1, 1e6, 25)
 
@@ -115,3 +115,13 @@ BAD = [
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_thresholds_of_levels_are_crossings_halfway_from_chance():
+    P, f = [10, 100, 1000], 0.2
+    order = np.array([[[0.2, np.nan], [0.6, 0.2], [1.0, 1.0]], [[0.2, 0.2], [0.2, 0.4], [1.0, np.nan]]])
+    found = level_thresholds(P, order, f)
+    expected = [[100, crossing(P, [0, 0.2, 1], 0.6)], [crossing(P, [0.2, 0.2, 1], 0.6), np.nan]]
+    assert found == pytest.approx(np.array(expected), nan_ok=True)
+    with pytest.raises(ValueError, match=r"order must have shape \(…, N, L\), got \(3,\)"):
+        level_thresholds(P, [0.1, 0.2, 0.3], f)
