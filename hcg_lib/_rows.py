@@ -15,18 +15,21 @@ INLINE: dict[str, Any] = {**OPTIONS, "forceinline": True}  # the loops below are
 
 @njit(**INLINE)
 def multiply(out, a, c):  # pragma: no cover
+    """Set out = a * c."""
     for b in range(WIDTH):
         out[b] = a[b] * c[b]
 
 
 @njit(**INLINE)
 def add(out, a):  # pragma: no cover
+    """Add a to out."""
     for b in range(WIDTH):
         out[b] += a[b]
 
 
 @njit(**INLINE)
 def add_product(out, w, a, c):  # pragma: no cover
+    """Add w * a * c to out, w a number."""
     for b in range(WIDTH):
         out[b] += w * a[b] * c[b]
 
@@ -42,6 +45,7 @@ def add_pair(left, right, w, above, a, c):  # pragma: no cover
 
 @njit(**INLINE)
 def invert(out, a, tiny):  # pragma: no cover
+    """Set out = 1 / a, 0 where a < tiny."""
     for b in range(WIDTH):
         out[b] = 1 / a[b] if a[b] >= tiny else 0
 
@@ -91,6 +95,7 @@ def store(out, rows, factor):  # pragma: no cover
 
 @njit(**INLINE)
 def sum_rows(rows, top):  # pragma: no cover
+    """Leave the sum of the rows in `top`."""
     top[:] = 0
     for x in range(rows.shape[0]):
         add(top, rows[x])

@@ -6,7 +6,6 @@ of a level lie in v heaps, one a parent.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,13 @@ from hcg_lib.clustering import cluster_tuples, matched_accuracy
 from hcg_lib.diffusion import Process, UniformProcess, power_signal
 from hcg_lib.gradient import sensitivity
 from hcg_lib.grammar import RandomHierarchyModel
+from hcg_lib.learning import HELD_OUT
 from hcg_lib.networks import MessagePassing
 from hcg_lib.representations import encode_strings
 from hcg_lib.training import Config, train
 from hcg_lib.tuples import Context
 
 Array = np.ndarray
-HELD_OUT = 4096  # validation strings, at most
-
-logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)  # no greeting at every point
 
 
 def tuple_messages(

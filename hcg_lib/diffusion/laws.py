@@ -27,7 +27,7 @@ CHUNK = 1 << 12
 
 
 def grammar_law(g: RandomHierarchyModel, states: int | None = None) -> Array:
-    """Return the law of the grammar's strings of all sequences: (states**d,), with v states by default.
+    """Return the probability of every sequence under the grammar: (states**d,), with v states by default.
 
     >>> g = RandomHierarchyModel.random(v=3, m=2, s=2, L=2, seed=0)
     >>> law = grammar_law(g)

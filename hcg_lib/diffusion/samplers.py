@@ -143,6 +143,7 @@ def reveal_sample(
 
 
 def check_times(times: Sequence[int] | None, T: int) -> list[int]:
+    """Return the steps a sampler stands at, T … 0, every one by default; or raise a ValueError."""
     if times is None:
         return list(range(T, -1, -1))
     steps = [check_integer("times", t, 0, T) for t in check_list("times", times, "of steps")]

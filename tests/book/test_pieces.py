@@ -312,4 +312,4 @@ def test_motion_is_for_those_who_want_it(show):
 @pytest.mark.parametrize("name", sorted(HOME))
 def test_chapter_has_its_piece(server, visit, assets, name):
     page = visit(f"{server}/{name}")
-    page.wait_for_selector(f".hcg-{HOME[name]}")
+    assert page.wait_for_selector(f".hcg-{HOME[name]}").bounding_box()["height"] > 100
