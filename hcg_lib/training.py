@@ -1,8 +1,8 @@
-r"""One training loop: batches of strings, fresh noise, a step; now and then an evaluation and a checkpoint.
+r"""One training loop: a batch, fresh noise, a step; now and then an evaluation and a checkpoint.
 
-Everything random in step k follows from (seed, k): the strings are read from a fresh permutation an epoch, times are
-stratified over the batch, noise is drawn for the whole batch. So there is no random state to save, a run resumed after
-a kill repeats the uninterrupted one bit by bit, and several processes that share a batch repeat the run of one.
+Everything random in step k follows from (seed, k): the data are read from a fresh permutation an epoch, times and noise
+are drawn for the whole batch. So there is no random state to save, a run resumed after a kill repeats the uninterrupted
+one bit by bit, and several processes that share a batch repeat the run of one.
 """
 
 from __future__ import annotations
@@ -23,17 +23,11 @@ from tqdm.auto import tqdm
 from hcg_lib._devices import send
 from hcg_lib._training_config import Config, evaluation_steps
 from hcg_lib._training_state import Diverged, State
-from hcg_lib._validate import check_symbols
-from hcg_lib.diffusion.losses import cross_entropy_term, stratified_times, variational_term
 from hcg_lib.diffusion.processes import Process
-from hcg_lib.evidence import vouch
-from hcg_lib.networks.denoiser import cavity
+from hcg_lib.objectives import Objective, TokenDenoising
 
 __all__ = ["Config", "Diverged", "Training", "train"]
 
-LOSSES = {"cross_entropy": cross_entropy_term, "variational": variational_term}
-CHUNK = 4096  # validation strings treated at once
-DRAWS = 2048  # least number of corrupted strings a validation loss is the mean of: fewer choose weights by luck
 LOOK = 32  # steps between two looks at the losses: each look makes a GPU wait
 
 Evaluation = Callable[[nn.Module, int], Mapping[str, Any]]
@@ -54,7 +48,7 @@ class Training:
 
 def train(
     network: nn.Module,
-    process: Process,
+    objective: Objective | Process,
     data: Any,
     validation: Any,
     config: Config = Config(),  # noqa: B008
@@ -69,12 +63,12 @@ def train(
     Parameters
     ----------
     network
-        Evidence (B, d, v) in, cavity logits (B, d, v) out; trained in place.
-    process
-        Corrupts the strings; its schedule decides how much time is spent at which noise. A network that knows the time
-        from the evidence alone can be sampled with any other schedule.
+        What the objective asks for; trained in place.
+    objective
+        What noise does to the data and what the network pays. A process stands for :class:`TokenDenoising` of strings
+        with the loss named in `config`: evidence (B, d, v) in, cavity logits (B, d, v) out.
     data, validation
-        (P, d) symbols each. Few strings to validate on are corrupted several times each.
+        What the objective takes, such as (P, d) symbols. Few items to validate on are corrupted several times each.
     config
         All that decides the result.
     fabric
@@ -107,7 +101,7 @@ def train(
     >>> run.history[-1]["validation"] < run.history[0]["validation"]
     True
     """
-    loop = Loop(network, process, data, validation, config, fabric or Fabric(accelerator="cpu", devices=1))
+    loop = Loop(network, objective, data, validation, config, fabric or Fabric(accelerator="cpu", devices=1))
     if path is not None and Path(path).exists():
         loop.restore(path)
     if not loop.history:
@@ -133,17 +127,24 @@ class Loop(State):
     """A run, and what can be done with it: take a step, evaluate, save, restore."""
 
     def __init__(
-        self, network: nn.Module, process: Process, data: Any, validation: Any, config: Config, fabric: Fabric
+        self,
+        network: nn.Module,
+        objective: Objective | Process,
+        data: Any,
+        validation: Any,
+        config: Config,
+        fabric: Fabric,
     ):
         if config.batch % fabric.world_size:
             raise ValueError(f"batch must be shared evenly by {fabric.world_size} processes, got {config.batch}")
         super().__init__(network, config, fabric)
-        self.process = process
-        self.data, self.validation = self._strings("data", data), self._strings("validation", validation)
-        if self.data.shape[1] != self.validation.shape[1]:
-            raise ValueError(f"validation must have data's length {self.data.shape[1]}, got {self.validation.shape[1]}")
-        self.source = _fingerprint(process, self.data, self.validation)
-        self.order: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # of the strings in the last epoch that was read
+        self.objective = objective if isinstance(objective, Objective) else TokenDenoising(objective, config.loss)
+        self.data, self.validation = self._prepared("data", data), self._prepared("validation", validation)
+        mine, other = tuple(self.data.shape[1:]), tuple(self.validation.shape[1:])
+        if mine != other:
+            raise ValueError(f"validation must have items of data's shape {mine}, got {other}")
+        self.source = _fingerprint(self.objective, self.data, self.validation)
+        self.order: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # of the items in the last epoch that was read
 
     @property
     def finished(self) -> bool:
@@ -156,7 +157,7 @@ class Loop(State):
         start = time.perf_counter()
         self.step += 1
         x0, x, t = self.batch(self.step)
-        loss = self.loss(self.model, x0, x, t).mean()
+        loss = self.objective.loss(self.model, x0, x, t).mean()
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.config.rate(self.step)
@@ -169,32 +170,23 @@ class Loop(State):
         self.losses.append(loss.detach())
         self.seconds += time.perf_counter() - start
 
-    def loss(self, network: nn.Module, x0: Tensor, x: Tensor, t: Any) -> Tensor:
-        """The loss of each string."""
-        return LOSSES[self.config.loss](self.process, cavity(network, self.process, x, t), x0, x, t)
-
-    def batch(self, step: int) -> tuple[Tensor, Tensor, np.ndarray]:
-        """Clean and corrupted strings of this process in step 1, 2, … and their times: a function of (seed, step)."""
+    def batch(self, step: int) -> tuple[Tensor, Tensor, Any]:
+        """Clean and corrupted items of this process in step 1, 2, … and their times: a function of (seed, step)."""
         B, P, rank, processes = self.config.batch, len(self.data), self.fabric.global_rank, self.fabric.world_size
         epoch, place = np.divmod(np.arange((step - 1) * B, step * B), P)
         rows = np.concatenate([self.epoch(int(e))[place[epoch == e]] for e in np.unique(epoch)])
-        x0 = vouch(self.data[send(torch.from_numpy(rows), self.data.device)], self.process.v)  # checked at the start
-        x0, x, t = self.corrupt(x0, self._rng(1, step))
+        items = self.data[send(torch.from_numpy(rows), self.data.device)]
+        x0, x, t = self.objective.corrupt(items, self._rng(1, step))
         if processes == 1:
             return x0, x, t
         mine = slice(rank * B // processes, (rank + 1) * B // processes)
         return x0[mine], x[mine], t[mine]
 
     def epoch(self, number: int) -> np.ndarray:
-        """The order of the strings in an epoch."""
+        """The order of the items in an epoch."""
         if self.order[0] != number:
             self.order = number, self._rng(0, number).permutation(len(self.data))
         return self.order[1]
-
-    def corrupt(self, x0: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor, np.ndarray]:
-        """The strings, what noise made of them, and at which steps."""
-        t = stratified_times(self.process.schedule.T, len(x0), rng)
-        return x0, self.process.corrupt(x0, t, rng), t
 
     def record(self, evaluate: Evaluation | None) -> None:
         """Evaluate, add to the history, and keep the weights if they are the best so far."""
@@ -210,10 +202,12 @@ class Loop(State):
 
     @torch.no_grad()
     def validate(self) -> float:
-        """The mean loss of the validation strings, with the same noise every time."""
-        x0, x, t = self.corrupt(self.validation.repeat(-(-DRAWS // len(self.validation)), 1), self._rng(2, 0))
-        parts = [slice(start, start + CHUNK) for start in range(0, len(x0), CHUNK)]
-        loss = float(torch.cat([self.loss(self.evaluated, x0[p], x[p], t[p]) for p in parts]).double().mean())
+        """The mean loss of the validation items, with the same noise every time."""
+        objective, chunk = self.objective, self.objective.chunk
+        times = -(-objective.draws // len(self.validation))
+        x0, x, t = objective.corrupt(self.validation.repeat(times, *[1] * (self.validation.ndim - 1)), self._rng(2, 0))
+        parts = [slice(start, start + chunk) for start in range(0, len(x0), chunk)]
+        loss = float(torch.cat([objective.loss(self.evaluated, x0[p], x[p], t[p]) for p in parts]).double().mean())
         if not np.isfinite(loss):
             raise self.diverged(self.step, loss)
         return loss
@@ -221,13 +215,13 @@ class Loop(State):
     def _rng(self, purpose: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, purpose, number])
 
-    def _strings(self, name: str, strings: Any) -> Tensor:
-        symbols = check_symbols(name, strings, self.process.v)
-        if not len(symbols):
-            raise ValueError(f"{name} must hold at least one string, got none")
-        return torch.from_numpy(symbols.astype(np.int64)).to(self.fabric.device)
+    def _prepared(self, name: str, data: Any) -> Tensor:
+        items = self.objective.prepare(name, data)
+        if not len(items):
+            raise ValueError(f"{name} must hold at least one item, got none")
+        return items.to(self.fabric.device)
 
 
-def _fingerprint(process: Process, *strings: Tensor) -> str:
-    parts = [process.schedule.abar, *(tensor.cpu().numpy() for tensor in strings)]
-    return hashlib.sha256(type(process).__name__.encode() + b"".join(part.tobytes() for part in parts)).hexdigest()
+def _fingerprint(objective: Objective, *data: Tensor) -> str:
+    parts = [objective.identity, *(tensor.cpu().numpy().tobytes() for tensor in data)]
+    return hashlib.sha256(b"".join(parts)).hexdigest()

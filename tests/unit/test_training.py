@@ -28,6 +28,7 @@ from hcg_lib.diffusion import (
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.muon import Muon, optimizers, orthogonalize
 from hcg_lib.networks import LearnedDenoiser, MessagePassing, TreeUNet
+from hcg_lib.objectives import TokenDenoising
 from hcg_lib.training import Config, Diverged, Loop, train
 from tests import training_runs
 
@@ -78,11 +79,10 @@ def test_the_weights_of_least_validation_loss_are_kept_and_patience_ends_the_run
     assert loop.validate() == min(losses)
 
 
-def test_few_strings_to_validate_on_are_corrupted_often_enough():
+def test_few_strings_to_validate_on_are_corrupted_often_enough(monkeypatch):
     """The mean over the draws of one string is near that over all noise, so that weights are not chosen by luck."""
-    loop, seen = loop_of(), []
-    corrupt = loop.corrupt
-    loop.corrupt = lambda x0, rng: seen.append(len(x0)) or corrupt(x0, rng)
+    loop, seen, corrupt = loop_of(), [], TokenDenoising.corrupt
+    monkeypatch.setattr(TokenDenoising, "corrupt", lambda self, x0, rng: seen.append(len(x0)) or corrupt(self, x0, rng))
     first = loop.validate()
     assert first == loop.validate()  # the same noise
     assert seen == [30 * 69] * 2
@@ -439,8 +439,8 @@ def test_bad_data_is_named():
     network, process, good = training_runs.network(), training_runs.PROCESS, training_runs.DATA
     for data, validation, message in [
         (good + 1, good, "data must hold symbols from 0 to 3"),
-        (good, good[:, :2], "validation must have data's length 4, got 2"),
-        (good[:0], good, "data must hold at least one string"),
+        (good, good[:, :2], r"validation must have items of data's shape \(4,\), got \(2,\)"),
+        (good[:0], good, "data must hold at least one item"),
         (good, good[0], r"validation must have shape"),
     ]:
         with pytest.raises(ValueError, match=message):
