@@ -269,13 +269,17 @@ def rule_threshold(v: int, m: int, s: int, L: int, l: int, pooled: bool = False)
     return _threshold(v, m, s, l + 1 if l > 1 else 1, s ** (L - l) if check_flag("pooled", pooled) else 1)
 
 
-def latent_target_threshold(v: int, m: int, s: int) -> float:
-    """v m**3 / (1-f): level-l symbols from their neighbors of the same level, equal at every level (arXiv 2605.27734).
+def latent_target_threshold(v: int, m: int, s: int, joint: bool = False) -> float:
+    """v m**3 / (1-f): level-l symbols from neighbors of the same level, equal at every level (arXiv 2605.27734).
 
-    >>> latent_target_threshold(16, 4, 2) == latent_threshold(16, 4, 2, 3, l=1)
-    True
+    `joint`: from all symbols of the sibling read as one, s = 2: v m**2 / (1-f) (derived; chapter on sample complexity).
+
+    >>> [round(latent_target_threshold(16, 4, 2, joint=joint)) for joint in (False, True)]
+    [1365, 341]
     """
-    return _threshold(v, m, s, 3)
+    if check_flag("joint", joint):
+        check_integer("s", s, 2, 2)
+    return _threshold(v, m, s, 2 if joint else 3)
 
 
 def coherence_length(v: int, m: int, s: int, P: Any) -> Any:

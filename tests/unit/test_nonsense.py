@@ -25,6 +25,7 @@ from hcg_lib import (
     representations,
     rules,
     scaling,
+    spectral,
     text,
     theory,
     tokenization,
@@ -112,6 +113,11 @@ CALLS = {
         {"inferred": [0, 1], "true": [1, 0], "weights": [1, 2]},
     ),
     "clustering.look_up": (clustering.look_up, {"table": np.zeros((4, 4), int), "symbols": x}),
+    "spectral.sibling_statistics": (spectral.sibling_statistics, {"symbols": x, "v": 4, "s": 2}),
+    "spectral.spectral_context": (
+        spectral.spectral_context,
+        {"statistics": spectral.sibling_statistics(x, 4, 2), "k": 3},
+    ),
     "clustering.parent_table": (clustering.parent_table, {"g": g, "level": 1}),
     "gradient.one_step_features": (
         gradient.one_step_features,
