@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,9 @@ def learn_images(
     P: int,
     seed: int = 0,
     size: int = 32,
-    widths: tuple[int, ...] = (32, 48, 64, 64),
+    widths: Sequence[int] = (32, 48, 64, 64),
     depth: int = 1,
-    attended: tuple[int, ...] = (),
+    attended: Sequence[int] = (),
     steps: int = 8192,
     batch: int = 32,
     learning_rate: float = 2e-3,

@@ -27,7 +27,7 @@ Array = np.ndarray
 SLICE = Path(__file__).parent / "data" / "fashion" / "fashion.npz"
 KINDS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
 LONG_SIDE = 1280  # pixels that photographs are shrunk to: at full size JPEG's blur would be their finest scale
-FLAT = 12.0  # standard deviation of a patch below which it is sky or fog
+FLAT = 12.0  # standard deviation of a patch's brightness below which it is sky or fog
 HELD_OUT = 0.2  # share of a user's images that is held out
 LEAST = 20  # images
 PLASMA = (  # the wallpapers of Plasma that are photographs
@@ -188,12 +188,16 @@ def _folder(path: Path) -> Array:
 def _npz(path: Path) -> Array:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            if "images" not in arrays:
-                raise ValueError(f"source must hold an array named images, {path} has {sorted(arrays)}")
-            images = arrays["images"]
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"source must be an .npz file, {path} cannot be read as one ({error})") from error
-    return images[..., None] if images.ndim == 3 else images
+            names, images = sorted(arrays), arrays.get("images")
+    except (zipfile.BadZipFile, EOFError, OSError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"source must be an .npz file of numbers, {path} cannot be read as one ({error})") from error
+    if images is None:
+        raise ValueError(f"source must hold an array named images, {path} has {names}")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4:
+        raise ValueError(f"images must have shape (N, H, W), (N, H, W, 1) or (N, H, W, 3), got {images.shape}")
+    return images
 
 
 def _idx(path: Path) -> Array:
@@ -232,7 +236,7 @@ def _photos(size: int) -> Parts:
     plasma = [max(wall.iterdir(), key=lambda p: p.stat().st_size) for wall in walls]
     paths = sorted(lomiri + mate) + plasma
     patches = [cut(_open(path, LONG_SIDE), size) for path in paths]
-    patches = [part[part.std((1, 2, 3)) > FLAT] for part in patches]
+    patches = [part[part.mean(-1).std((1, 2)) > FLAT] for part in patches]
     held = set(generator(0).permutation(len(paths))[: len(paths) // 5].tolist())
     train = np.concatenate([part for i, part in enumerate(patches) if i not in held])
     kept = np.concatenate([part for i, part in enumerate(patches) if i in held])

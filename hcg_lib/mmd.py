@@ -184,7 +184,10 @@ def time_to_fraction(steps: Any, curve: Any, fraction: float = 0.1) -> float:
 
 def _weights(N: int, resamples: int, rng: np.random.Generator) -> Array:
     """How often each of N images is drawn: (1 + resamples, N), the first row all ones."""
-    return np.vstack([np.ones(N), rng.multinomial(N, np.full(N, 1 / N), size=resamples)])
+    drawn = rng.multinomial(N, np.full(N, 1 / N), size=resamples)
+    while (single := (drawn > 0).sum(1) < 2).any():  # no pair of different images
+        drawn[single] = rng.multinomial(N, np.full(N, 1 / N), size=int(single.sum()))
+    return np.vstack([np.ones(N), drawn])
 
 
 def _own(x: Array, weights: Array) -> Array:
