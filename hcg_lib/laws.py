@@ -40,6 +40,10 @@ CANDIDATES: dict[str, Law] = {
     "context, pooling": lambda v, m, s, L, l: theory.rule_threshold(v, m, s, L, l, pooled=True),
     "far tokens": lambda v, m, s, L, l: theory.token_threshold(v, m, s, l),  # v m^(2l-1)/(1-f)
     "one step for all levels": _root,  # v m^L/(1-f)
+    "symbols, pooling": lambda v, m, s, L, l: theory.latent_target_threshold(v, m, s) / s ** (L - l),  # v m^3/(1-f)
+    "siblings, pooling": lambda v, m, s, L, l: (
+        theory.latent_target_threshold(v, m, s, joint=True) / s ** (L - l)  # v m^2/(1-f), for s = 2
+    ),
     "memorizing": lambda v, m, s, L, l: theory.string_count(v, m, s, l),  # every subtree seen: exponential in s^l
 }
 """Laws (v, m, s, L, l) → P*_l that the sample_complexity chapter compares, by name."""

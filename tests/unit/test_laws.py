@@ -25,6 +25,8 @@ def test_candidates_are_the_laws_they_say():
         "context, pooling": [16, 512, 4096],
         "far tokens": [64, 1024, 16384],
         "one step for all levels": [1024, 1024, 1024],
+        "symbols, pooling": [256, 512, 1024],
+        "siblings, pooling": [64, 128, 256],
         "memorizing": [48, 768, 196608],
     }
 
