@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from hcg_lib._random import generator
 from hcg_lib._validate import check_counts, check_integer
 from hcg_lib.features import feature_network, pooled_features
+from hcg_lib.image_learning import KERNELS
 from hcg_lib.images import check_images, cut, load_images
 from hcg_lib.mmd import Reference
 from hcg_lib.packing import pack_array
@@ -69,7 +70,8 @@ def measure_shuffled(
     Returns
     -------
     names, receptive_field: of the depths; block: sizes (B,), the last one the whole image; mmd, mmd_low, mmd_high:
-    (B, D); mmd_resampled: packed (B, R, D); images: packed (B, shown, H, W, C).
+    (B, D); mmd_resampled: packed (B, R, D); bounded, …: the same with the Gaussian kernel; images: packed
+    (B, shown, H, W, C).
 
     Examples
     --------
@@ -81,17 +83,22 @@ def measure_shuffled(
     blocks = [*check_counts("blocks", blocks, 1).tolist(), size]
     half = min(check_integer("reference", reference, 2), len(images.held_out) // 2)
     eyes = feature_network(network, enlarged)
-    judge = Reference(pooled_features(eyes, images.held_out[:half]), resamples, seed)
+    seen = pooled_features(eyes, images.held_out[:half])
     others = images.held_out[half:][: check_integer("samples", samples, 2)]
     made = [shuffle_blocks(others, block, np.random.default_rng([seed, block])) for block in blocks]
-    found = [judge.compare(pooled_features(eyes, pictures)) for pictures in made]
+    features = [pooled_features(eyes, pictures) for pictures in made]
+    result: dict[str, Any] = {}
+    for name, kernel in KERNELS.items():
+        judge = Reference(seen, resamples, seed, kernel)
+        found = [judge.compare(part) for part in features]
+        result[name] = [score.squared.tolist() for score in found]
+        result[f"{name}_low"] = [score.low.tolist() for score in found]
+        result[f"{name}_high"] = [score.high.tolist() for score in found]
+        result[f"{name}_resampled"] = pack_array(np.stack([score.resampled for score in found]).astype(np.float32))
     return {
         "names": list(eyes.names),
         "receptive_field": [field * size / enlarged for field in eyes.receptive_fields()],
         "block": blocks,
-        "mmd": [point.squared.tolist() for point in found],
-        "mmd_low": [point.low.tolist() for point in found],
-        "mmd_high": [point.high.tolist() for point in found],
-        "mmd_resampled": pack_array(np.stack([point.resampled for point in found]).astype(np.float32)),
+        **result,
         "images": pack_array(np.stack([pictures[:shown] for pictures in made])),
     }

@@ -44,6 +44,8 @@ class NoiseGuessing:
     ----------
     scheduler
         As made by :func:`noise_schedule`.
+    draws
+        Noisy images that a validation loss is the mean of, at least.
 
     Examples
     --------
@@ -55,8 +57,8 @@ class NoiseGuessing:
     """
 
     scheduler: Any = field(default_factory=noise_schedule)
+    draws: int = 1024
 
-    draws = 1024
     chunk = 64
 
     @property

@@ -15,6 +15,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from hcg_lib._validate import check_integer
+from hcg_lib.checkpoints import write_checkpoint
 from hcg_lib.features import FeatureMaps, feature_network, pooled_features
 from hcg_lib.image_diffusion import NoiseGuessing, generate_images, noise_schedule
 from hcg_lib.images import Images, load_images
@@ -26,10 +27,14 @@ from hcg_lib.training import Config, train
 
 Array = np.ndarray
 VALIDATION = 1024  # held-out images that the loss is measured on, at most
-NEIGHBORS = 4096  # training images that generated ones are compared with in features, at most
+NEIGHBORS = 2048  # training images that generated ones are compared with in features, at most
 MEMORY = -2  # the depth whose features nearest neighbors are looked for in
 CHANCE = 0.01  # share of held-out images that are called copies
-STAGED = ("mmd", "mmd_low", "mmd_high", "ratio", "copied", "pixel_ratio", "pixel_copied")
+KERNELS = {"mmd": "polynomial", "bounded": "gaussian"}  # names of results, and kernels
+STAGED = (
+    *(f"{name}{end}" for name in KERNELS for end in ("", "_low", "_high")),
+    *("ratio", "copied", "pixel_ratio", "pixel_copied"),
+)
 TRACED = ("step", "seconds", "train", "validation")
 
 logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
@@ -43,7 +48,7 @@ def learn_images(
     widths: Sequence[int] = (32, 48, 64, 64),
     depth: int = 1,
     attended: Sequence[int] = (),
-    steps: int = 8192,
+    steps: int = 4096,
     batch: int = 32,
     learning_rate: float = 2e-3,
     ema: float = 0.999,
@@ -59,6 +64,7 @@ def learn_images(
     enlarged: int = 128,
     resamples: int = 100,
     shown: int = 12,
+    draws: int = VALIDATION,
     checkpoints: str | Path | None = None,
 ) -> dict[str, Any]:
     """Train on P images at a constant learning rate; at stages generate images and compare them with held-out ones.
@@ -91,15 +97,18 @@ def learn_images(
         Of the intervals.
     shown
         Images stored at each stage.
+    draws
+        Noisy images that the validation loss is the mean of, at least.
     checkpoints
-        Folder of the checkpoint: a killed run goes on from there.
+        Folder of the checkpoint and of the weights of all stages: a killed run goes on from there.
 
     Returns
     -------
     names, receptive_field: of the depths, in pixels of the image; stage: steps (S,); mmd, mmd_low, mmd_high: (S, D);
-    mmd_resampled: packed (S, R, D); real, real_low, real_high: (D,), other held-out images; mmd_finer: (D,) or empty;
+    mmd_resampled: packed (S, R, D); mmd_real, …_low, …_high: (D,), of other held-out images; mmd_finer: (D,) or empty;
+    bounded, bounded_low, …: all of that with the Gaussian kernel;
     images: packed (S, shown, H, W, C); neighbors: packed training images nearest to the last of these; ratio, copied:
-    (S,), see `memory`, in features of the last block but one, among the first 4096 training images; pixel_ratio,
+    (S,), see `memory`, in features of the last block but one, among the first 2048 training images; pixel_ratio,
     pixel_copied: the same in pixels, among all; chance; trace_step, trace_seconds, trace_train,
     trace_validation; parameters; P_used; digest and origin of the images.
 
@@ -116,10 +125,13 @@ def learn_images(
     check_integer("first", first, 1, check_integer("steps", steps, 1))
     weights, noise = (np.random.default_rng([seed, purpose]) for purpose in (1, 2))
     fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
-    eyes = feature_network(network, enlarged).to(fabric.device, memory_format=torch.channels_last)
+    eyes = feature_network(network, enlarged).to(fabric.device)
+    eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     judge = Judge(eyes, images, P, reference, resamples, seed, shown)
     shape, start = images.train.shape[1:], int(noise.integers(2**31))
     model, scheduler = ImageUNet(shape[-1], widths, depth, attended, weights), noise_schedule(schedule, T)
+
+    folder = None if checkpoints is None else Path(checkpoints) / _name(fields, images)
 
     def make(evaluated: nn.Module, calls: int) -> Array:
         half = precision == "bf16-mixed"
@@ -128,35 +140,36 @@ def learn_images(
     def look(evaluated: nn.Module, step: int) -> dict[str, Any]:
         if 0 < step < first:
             return {}
-        again = (
-            judge.reference.compare(judge.see(make(evaluated, finer))).squared.tolist()
-            if (finer and step == steps)
-            else []
-        )
-        return {**judge(make(evaluated, sampling_steps)), "finer": again}
+        if folder is not None:
+            write_checkpoint(folder / f"stage-{step}.safetensors", evaluated.state_dict(), {"step": step})
+        last = judge.scores(judge.see(make(evaluated, finer))) if finer and step == steps else {}
+        return {**judge(make(evaluated, sampling_steps)), **{f"{name}_finer": last.get(name, []) for name in KERNELS}}
 
     config = Config(
         *(steps, batch, learning_rate, "constant", min(50, steps // 4), "adamw"), ema=ema, per_octave=1, seed=seed
     )
-    path = None if checkpoints is None else Path(checkpoints) / f"{_name(fields, images)}.safetensors"
+    held_out = images.held_out[-judge.spare :][:VALIDATION]
     run = train(
-        *(model, NoiseGuessing(scheduler), judge.data, images.held_out[-judge.spare :][:VALIDATION], config),
-        **{"fabric": fabric, "path": path, "evaluate": look, "progress": False},
+        model,
+        NoiseGuessing(scheduler, draws),
+        judge.data,
+        held_out,
+        config,
+        fabric=fabric,
+        path=None if folder is None else folder / "run.safetensors",
+        evaluate=look,
+        progress=False,
     )
     stages = [entry for entry in run.history if "mmd" in entry]
-    last = stages[-1]
+    last, arrays = stages[-1], ("images", *(f"{name}_resampled" for name in KERNELS))
     return {
         "names": list(eyes.names),
         "receptive_field": [field * size / enlarged for field in eyes.receptive_fields()],
         "stage": [entry["step"] for entry in stages],
         **{name: [entry[name] for entry in stages] for name in STAGED},
-        "mmd_resampled": pack_array(np.stack([unpack_array(entry["resampled"]) for entry in stages])),
-        "images": pack_array(np.stack([unpack_array(entry["images"]) for entry in stages])),
-        "neighbors": last["neighbors"],
-        "mmd_finer": last["finer"],
-        "real": judge.real.squared,
-        "real_low": judge.real.low,
-        "real_high": judge.real.high,
+        **{name: pack_array(np.stack([unpack_array(entry[name]) for entry in stages])) for name in arrays},
+        **{name: last[name] for name in ("neighbors", *(f"{kernel}_finer" for kernel in KERNELS))},
+        **{f"{name}_real": value for name, value in judge.real.items() if not name.endswith("resampled")},
         "chance": CHANCE,
         **{f"trace_{name}": [entry[name] for entry in run.history] for name in TRACED},
         "parameters": sum(weight.numel() for weight in model.parameters()),
@@ -182,9 +195,9 @@ class Judge:
             raise ValueError(f"source must hold at least 4 images out, got {len(images.held_out)}")
         self.spare = max(len(images.held_out) - 2 * size, size)
         held = images.held_out[size : 2 * size]
-        self.reference = Reference(self.see(images.held_out[:size]), resamples, seed)
-        features = self.see(held)
-        self.real = self.reference.compare(features)
+        seen, features = self.see(images.held_out[:size]), self.see(held)
+        self.references = {name: Reference(seen, resamples, seed, kernel) for name, kernel in KERNELS.items()}
+        self.real = self.scores(features)
         self.near = self.data[:NEIGHBORS]
         self.near_features = self.deep(self.see(self.near))
         self.held_features, self.held = self.deep(features), held
@@ -193,19 +206,29 @@ class Judge:
         return pooled_features(self.eyes, pictures, device=next(self.eyes.parameters()).device)  # type: ignore[attr-defined]
 
     def deep(self, features: list[Array]) -> Array:
-        return self.reference.standardized(features)[MEMORY]
+        return self.references["mmd"].standardized(features)[MEMORY]
+
+    def scores(self, features: list[Array]) -> dict[str, Any]:
+        """Discrepancies of features from the reference, by both kernels."""
+        found: dict[str, Any] = {}
+        for name, reference in self.references.items():
+            score = reference.compare(features)
+            found |= {
+                name: score.squared.tolist(),
+                f"{name}_low": score.low.tolist(),
+                f"{name}_high": score.high.tolist(),
+            }
+            found[f"{name}_resampled"] = pack_array(score.resampled.astype(np.float32))
+        return found
 
     def __call__(self, made: Array) -> dict[str, Any]:
         features = self.see(made)
-        found, deep = self.reference.compare(features), self.deep(features)
+        deep = self.deep(features)
         by_feature = memory(deep, self.held_features, self.near_features, CHANCE)
         by_pixel = memory(_flat(made), _flat(self.held), _flat(self.data), CHANCE)
         rows = nearest(deep[: max(2, self.shown)], self.near_features)[1][: self.shown]
         return {
-            "mmd": found.squared.tolist(),
-            "mmd_low": found.low.tolist(),
-            "mmd_high": found.high.tolist(),
-            "resampled": pack_array(found.resampled.astype(np.float32)),
+            **self.scores(features),
             "ratio": by_feature.ratio,
             "copied": by_feature.copied,
             "pixel_ratio": by_pixel.ratio,

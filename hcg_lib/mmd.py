@@ -7,11 +7,14 @@ $$ \mathrm{MMD}^2 = \mathbb{E}\,k(x, x') + \mathbb{E}\,k(y, y') - 2\,\mathbb{E}\
 
 where x, x' and y, y' are independent draws of either set. It compares all moments of up to three features, and is 0 if
 they agree. The means over pairs of *different* images are unbiased, so the estimate may be negative.
+
+That kernel knows no bounds: images far from all real ones weigh with the sixth power of how far. Beside it stands the
+Gaussian kernel $k(x, y) = e^{-|x-y|^2 / 2w^2}$, w the median distance of two real images, for which MMD² is below 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +23,10 @@ from jaxtyping import Float
 from scipy import stats
 
 from hcg_lib._random import generator
-from hcg_lib._validate import as_array, check_integer, check_list, check_numbers, check_real, shown
+from hcg_lib._validate import as_array, check_choice, check_integer, check_list, check_numbers, check_real, shown
 
 Array = np.ndarray
+Kernel = Callable[[Array, Array], Array]
 ROWS = 1024  # of the kernel matrix at once
 FAINTEST = 0.01  # scale of a feature, at least, in units of the median scale
 
@@ -51,6 +55,8 @@ class Reference:
         Bootstrap resamples, at least 2; those of the reference are the same for all that is compared with it.
     seed
         Of the resamples.
+    kernel
+        "polynomial" or "gaussian".
 
     Examples
     --------
@@ -61,7 +67,8 @@ class Reference:
     (True, True)
     """
 
-    def __init__(self, features: Sequence[Any], resamples: int = 100, seed: Any = 0):
+    def __init__(self, features: Sequence[Any], resamples: int = 100, seed: Any = 0, kernel: str = "polynomial"):
+        check_choice("kernel", kernel, ("polynomial", "gaussian"))
         arrays = [check_features("features", part) for part in check_list("features", features, "of arrays")]
         if not arrays or len({len(part) for part in arrays}) != 1:
             raise ValueError(f"features must be arrays of the same images, got shapes {[a.shape for a in arrays]}")
@@ -74,7 +81,8 @@ class Reference:
             raise ValueError(f"features must differ between images, got {self.M} equal rows")
         self.features = self.standardized(arrays)
         self.weights = _weights(self.M, self.resamples, generator(seed))
-        self.own = [_own(part, self.weights) for part in self.features]
+        self.kernels = [gaussian_kernel(part) if kernel == "gaussian" else polynomial_kernel for part in self.features]
+        self.own = [_own(x, self.weights, k) for x, k in zip(self.features, self.kernels, strict=True)]
 
     def standardized(self, features: Sequence[Any]) -> list[Array]:
         """Return features in units of the reference."""
@@ -106,8 +114,8 @@ class Reference:
         weights = _weights(len(others[0]), self.resamples, generator(seed))
         values = np.stack(
             [
-                own + _own(x, weights) - 2 * _crossed(x, y, weights, self.weights)
-                for x, y, own in zip(others, self.features, self.own, strict=True)
+                own + _own(x, weights, kernel) - 2 * _crossed(x, y, weights, self.weights, kernel)
+                for x, y, own, kernel in zip(others, self.features, self.own, self.kernels, strict=True)
             ],
             axis=1,
         )
@@ -133,7 +141,24 @@ def polynomial_kernel(x: Array, y: Array) -> Array:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def squared_mmd(x: Any, y: Any) -> float:
+def gaussian_kernel(features: Array) -> Kernel:
+    """Return the kernel exp(-|x-y|²/2w²) of rows, its width w the median distance between rows of `features`.
+
+    >>> kernel = gaussian_kernel(np.array([[0.0], [1.0]]))
+    >>> kernel(np.array([[0.0]]), np.array([[0.0], [1.0]])).round(4).tolist()
+    [[1.0, 0.6065]]
+    """
+    some = features[:ROWS]
+    squares = _squared_distances(some, some)[np.triu_indices(len(some), 1)]
+    width = max(float(np.median(squares)), np.finfo(float).tiny)
+    return lambda x, y: np.exp(-_squared_distances(x, y) / (2 * width))
+
+
+def _squared_distances(x: Array, y: Array) -> Array:
+    return np.maximum(np.square(x).sum(1)[:, None] + np.square(y).sum(1) - 2 * x @ y.T, 0.0)
+
+
+def squared_mmd(x: Any, y: Any, kernel: Kernel = polynomial_kernel) -> float:
     """Return the unbiased MMD² of two sets of features (N, D) and (M, D), as they are.
 
     >>> squared_mmd([[1.0], [2.0]], [[0.0], [0.0]])
@@ -143,7 +168,7 @@ def squared_mmd(x: Any, y: Any) -> float:
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"y must have the {x.shape[1]} channels of x, got {y.shape[1]}")
     one, other = np.ones((1, len(x))), np.ones((1, len(y)))
-    return float((_own(x, one) + _own(y, other) - 2 * _crossed(x, y, one, other))[0])
+    return float((_own(x, one, kernel) + _own(y, other, kernel) - 2 * _crossed(x, y, one, other, kernel))[0])
 
 
 def time_to_fraction(steps: Any, curve: Any, fraction: float = 0.1) -> float:
@@ -190,20 +215,21 @@ def _weights(N: int, resamples: int, rng: np.random.Generator) -> Array:
     return np.vstack([np.ones(N), drawn])
 
 
-def _own(x: Array, weights: Array) -> Array:
+def _own(x: Array, weights: Array, kernel: Kernel) -> Array:
     """Weighted means of k over pairs of different rows of x: one a row of weights (R, N)."""
-    total = np.zeros(len(weights))
+    total, itself = np.zeros(len(weights)), np.empty(len(x))
     for start in range(0, len(x), ROWS):
         rows = slice(start, start + ROWS)
-        total += ((weights[:, rows] @ polynomial_kernel(x[rows], x)) * weights).sum(1)
-    itself = (np.square(x).sum(1) / x.shape[1] + 1) ** 3
+        block = kernel(x[rows], x)
+        total += ((weights[:, rows] @ block) * weights).sum(1)
+        itself[rows] = np.diagonal(block, start)
     return (total - weights**2 @ itself) / (weights.sum(1) ** 2 - (weights**2).sum(1))
 
 
-def _crossed(x: Array, y: Array, left: Array, right: Array) -> Array:
+def _crossed(x: Array, y: Array, left: Array, right: Array, kernel: Kernel) -> Array:
     """Weighted means of k over pairs of rows of x and y."""
     total = np.zeros(len(left))
     for start in range(0, len(x), ROWS):
         rows = slice(start, start + ROWS)
-        total += ((left[:, rows] @ polynomial_kernel(x[rows], y)) * right).sum(1)
+        total += ((left[:, rows] @ kernel(x[rows], y)) * right).sum(1)
     return total / (left.sum(1) * right.sum(1))

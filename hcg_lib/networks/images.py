@@ -40,6 +40,8 @@ class ImageUNet(nn.Module):
     0.0
     """
 
+    unet: Any
+
     def __init__(
         self, channels: int, widths: Any = (32, 48, 64, 64), depth: int = 1, attended: Any = (), seed: Any = 0
     ):

@@ -9,6 +9,7 @@ from .curves import (
     mark_power_law,
     mark_threshold,
 )
+from .images import draw_images
 from .strings import draw_strings
 from .style import (
     INK,
@@ -34,6 +35,7 @@ __all__ = [
     "axes",
     "draw_collapse",
     "draw_curve",
+    "draw_images",
     "draw_intervals",
     "draw_matrix",
     "draw_posterior",

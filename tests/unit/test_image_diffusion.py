@@ -117,12 +117,9 @@ def test_training_learns_and_a_killed_run_goes_on_bit_by_bit(tmp_path):
     images = load_images("fashion-slice")
     config = Config(steps=12, batch=8, learning_rate=3e-3, warmup=2, optimizer="adamw", ema=0.9, checkpoint_every=4)
 
-    class Quick(NoiseGuessing):
-        draws = 64
-
     def run(path=None, evaluate=None):
         network = ImageUNet(1, widths=(8, 8), seed=0)
-        objective = Quick(noise_schedule("cosine", 50))
+        objective = NoiseGuessing(noise_schedule("cosine", 50), draws=64)
         data = images.train[:64, ::2, ::2], images.held_out[:64, ::2, ::2]
         return network, train(network, objective, *data, config, path=path, evaluate=evaluate, progress=False)
 
