@@ -86,7 +86,7 @@ def _survivors(x: Array, length: int, code: Array, text: Array, places: Array) -
     found = np.zeros(len(wanted), np.bool_)
     kept = np.empty_like(places)
     number = _scan(text, places, length, code, BASE, table, wanted, found, kept)
-    return found[where].reshape(hashes.shape).any(1), kept[:number].copy()
+    return np.asarray(found[where].reshape(hashes.shape).any(1)), kept[:number].copy()
 
 
 def _hashes(x: Array, length: int, code: Array) -> Array:

@@ -199,8 +199,8 @@ def generate(
 
 def _draw(network: nn.Module, x: Array, v: int, schedule: Schedule, rng: np.random.Generator, device: Any) -> Array:
     """Show every hidden token of one batch; abar falls, so a uniform number says the step at which it passes."""
-    when = np.searchsorted(-schedule.abar, -rng.random(x.shape, np.float32), side="left")
-    when = torch.from_numpy(np.where(x == v, when, 0)).to(device)
+    passed = np.searchsorted(-schedule.abar, -rng.random(x.shape, np.float32), side="left")
+    when = torch.from_numpy(np.where(x == v, passed, 0)).to(device)
     state = torch.from_numpy(x).to(device)
     for step in range(schedule.T, 0, -1):
         shown = when == step

@@ -147,12 +147,12 @@ def learn_text(
     learning_rate: float = 1e-2,
     optimizer: str = "muon",
     ema: float = 0.998,
-    first: int = 64,
-    samples: int = 768,
-    T: int = 24,
+    first: int = 128,
+    samples: int = 512,
+    T: int = 16,
     grid: tuple[int, ...] | list[int] = (),
     grid_samples: int = 256,
-    excerpts: int = 6,
+    excerpts: int = 4,
     seed: int = 0,
     *,
     checkpoint: str | Path | None = None,
@@ -175,7 +175,7 @@ def learn_text(
     grid, grid_samples
         Numbers of steps to compare at the end, and strings of each.
     excerpts
-        Generated strings kept as text at each stage.
+        Generated strings kept as text at each stage, of which each is written in as many steps as it has tokens.
     seed
         Of everything.
     checkpoint
@@ -304,11 +304,15 @@ class _Judge:
             "longest": float(longest.mean()),
             "longest_max": int(longest.max()),
             "recited": float((longest > self.chance[1]).mean()),
-            "text": [self.data.tokenizer.decode(ids) for ids in x[: self.excerpts]],
+            "text": [self.data.tokenizer.decode(ids) for ids in self._excerpts(network, seed)],
             **_overlap("overlap", found),
         }
         lengths = {name.removeprefix("overlap_"): result.pop(name) for name in list(result) if "_length" in name}
         return result | lengths | {"length_draws": np.round(found.lengths, 3).tolist()}
+
+    def _excerpts(self, network: nn.Module, rng: np.random.Generator) -> Array:
+        d, v = self.d, self.data.v
+        return generate(network, self.excerpts, d, v, d, seed=rng) if self.excerpts else np.empty((0, d), int)
 
     def steps(self, network: nn.Module, grid: Any, samples: int) -> dict[str, Any]:
         """How correlations depend on the number of steps in which a text is generated."""

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from hcg_lib._validate import MOST_SYMBOLS, check_flag, check_integer, shown
 from hcg_lib.networks._parts import Weights
 
+ROTARY = {"rope_type": "default", "rope_theta": 10_000.0}  # wavelengths from 6 to 60,000 tokens
+
 
 class TokenTransformer(nn.Module):
     """Tokens (B, d) in, of which v means masked, logits of the clean tokens (B, d, v) out.
@@ -52,7 +54,7 @@ class TokenTransformer(nn.Module):
         super().__init__()
         from transformers import ModernBertConfig, ModernBertModel
 
-        self.v, self.half = check_integer("v", v, 2, limit=MOST_SYMBOLS - 1), check_flag("half", half)
+        self.v, self.mixed = check_integer("v", v, 2, limit=MOST_SYMBOLS - 1), check_flag("half", half)
         self.context = check_integer("context", context, 1)
         width, layers = check_integer("width", width, 2), check_integer("layers", layers, 1)
         if width % check_integer("heads", heads, 1, width // 2) or width // heads % 2:
@@ -64,8 +66,8 @@ class TokenTransformer(nn.Module):
             num_hidden_layers=layers,
             num_attention_heads=heads,
             max_position_embeddings=self.context,
-            global_attn_every_n_layers=1,
-            global_rope_theta=10_000.0,
+            layer_types=["full_attention"] * layers,
+            rope_parameters={kind: ROTARY for kind in ("full_attention", "sliding_attention")},
             pad_token_id=None,
             bos_token_id=None,
             eos_token_id=None,
@@ -91,7 +93,7 @@ class TokenTransformer(nn.Module):
         kernel = "eager" if x.device.type == "cpu" else "sdpa"  # on CPUs plain products are the faster ones
         if self.body.config._attn_implementation != kernel:
             self.body.set_attn_implementation(kernel)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.mixed):
             embedded = nn.functional.embedding(x, self.embedding)
             everywhere = {"full_attention": None, "sliding_attention": None}
             found = self.body(inputs_embeds=embedded, attention_mask=everywhere).last_hidden_state

@@ -27,6 +27,7 @@ class FramesSlider(anywidget.AnyWidget):
     frames: t.List = t.List().tag(sync=True)
     labels: t.List = t.List().tag(sync=True)
     descriptions: t.List = t.List().tag(sync=True)
+    texts: t.List = t.List().tag(sync=True)
     title = t.Unicode("frame").tag(sync=True)
 
 
@@ -48,8 +49,9 @@ def frames_slider(
     title: str = "frame",
     index: int = 0,
     dpi: int = 144,
+    texts: Sequence[Sequence[str]] | None = None,
 ) -> FramesSlider:
-    """A slider that shows one of several pictures of equal size; it needs no kernel.
+    """A slider that shows one of several pictures of equal size, and passages of text with each; it needs no kernel.
 
     Parameters
     ----------
@@ -64,6 +66,8 @@ def frames_slider(
         Frame shown first.
     dpi : int
         Resolution of figures.
+    texts : sequence of sequences of str, optional
+        Passages shown below each frame, as text that can be selected.
 
     Returns
     -------
@@ -87,7 +91,9 @@ def frames_slider(
         descriptions = check_list("descriptions", descriptions, "of texts")
     if len(frames) == 0:
         raise ValueError("frames must hold at least one picture, got none")
-    for name, words in (("labels", labels), ("descriptions", descriptions)):
+    if texts is not None:
+        texts = [check_list("texts", passages, "of passages") for passages in check_list("texts", texts, "of lists")]
+    for name, words in (("labels", labels), ("descriptions", descriptions), ("texts", texts)):
         if words is not None and len(words) != len(frames):
             raise ValueError(f"{name} must hold {len(frames)} texts, got {len(words)}")
     dpi, title = check_integer("dpi", dpi, 36, 600), check_text("title", title)
@@ -97,5 +103,6 @@ def frames_slider(
         frames=[_png(frame, dpi) for frame in frames],
         labels=[str(label) for label in labels],
         descriptions=[str(text) for text in spoken],
+        texts=[[str(passage) for passage in passages] for passages in texts or []],
         title=title,
     )

@@ -262,6 +262,14 @@ def test_pictures_are_kept_byte_for_byte():
     plt.close(figure)
 
 
+def test_passages_stay_text():
+    figure = plt.figure(figsize=(1, 1))
+    widget = frames_slider([figure, figure], ["a", "b"], texts=[["<b>one</b>", "two"], ["three"]])
+    assert widget.texts == [["<b>one</b>", "two"], ["three"]]
+    assert frames_slider([figure], ["a"]).texts == []
+    plt.close(figure)
+
+
 huge = RandomHierarchyModel.random(v=4, m=2, s=2, L=7, seed=0)
 dots = [[[0, 0], [1, 1]], [[0, 0], [1, 2]]]
 BAD = [
@@ -296,6 +304,8 @@ BAD = [
     (lambda: frames_slider([], []), "frames must hold at least one picture, got none"),
     (lambda: frames_slider([b"GIF89a"], ["a"]), "frames must hold matplotlib figures or PNG bytes, got bytes"),
     (lambda: frames_slider([b""], ["a", "b"]), "labels must hold 1 texts, got 2"),
+    (lambda: frames_slider([b""], ["a"], texts=[]), "texts must hold 1 texts, got 0"),
+    (lambda: frames_slider([b""], ["a"], texts=["word"]), "texts must be a list of passages, got 'word'"),
 ]
 
 
