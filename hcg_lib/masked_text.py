@@ -154,7 +154,7 @@ def generate(
     """Draw strings from a network by the reverse of the absorbing process.
 
     When a token is shown depends on nothing but chance, so the step of each is drawn beforehand; in a step the network
-    is asked only for the tokens that it shows. This is the ancestral sampler of `hcg_lib.diffusion.MaskingProcess`,
+    is asked only for the tokens that it shows. This is the ancestral sampler of `hcg_lib.diffusion.AbsorbingProcess`,
     exactly. Tokens shown in one step are drawn independently of each other: the only error, which vanishes with many
     steps.
 
@@ -191,7 +191,10 @@ def generate(
         raise ValueError(f"schedule must go from 1 to 0, got {schedule.abar[0]:g} to {schedule.abar[-1]:g}")
     start = np.full((count, d), v)
     if fixed is not None:
-        start[:] = check_symbols("fixed", fixed, v + 1, width=d, ndim=np.ndim(fixed) if np.ndim(fixed) == 1 else 2)
+        kept = check_symbols("fixed", fixed, v + 1, width=d, ndim=1 if np.ndim(fixed) == 1 else 2)
+        if kept.ndim == 2 and len(kept) != count:
+            raise ValueError(f"fixed must have one row for each of {count} strings, got {len(kept)}")
+        start[:] = kept
     device = device_of(network)
     strings = [_draw(network, x, v, schedule, rng, device) for x in np.split(start, range(part, count, part))]
     return np.concatenate(strings)

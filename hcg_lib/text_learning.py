@@ -29,6 +29,7 @@ LEAST = 6  # pieces to train on, and held-out ones
 JUDGED = 384  # held-out strings of the bound and of spans
 PROBES = 256  # strings whose longest copied span is looked for
 DISTANCES = 16
+CHECKPOINT_EVERY = 128  # steps
 CHANCE = 0.95  # quantile of the longest copied span of real text above which a string counts as recited
 
 logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
@@ -214,7 +215,7 @@ def learn_text(
         optimizer=optimizer,
         ema=ema,
         per_octave=1,
-        checkpoint_every=256,
+        checkpoint_every=CHECKPOINT_EVERY,
         seed=seed,
     )
     fabric = Fabric(accelerator="auto", devices=1)
