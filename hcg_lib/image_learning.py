@@ -105,12 +105,12 @@ def learn_images(
     Returns
     -------
     names, receptive_field: of the depths, in pixels of the image; stage: steps (S,); mmd, mmd_low, mmd_high: (S, D);
-    mmd_resampled: packed (S, R, D); mmd_real, …_low, …_high: (D,), of other held-out images; mmd_finer: (D,) or empty;
-    bounded, bounded_low, …: all of that with the Gaussian kernel;
-    images: packed (S, shown, H, W, C); neighbors: packed training images nearest to the last of these; ratio, copied:
-    (S,), see `memory`, in features of the last block but one, among the first 2048 training images; pixel_ratio,
-    pixel_copied: the same in pixels, among all; chance; trace_step, trace_seconds, trace_train,
-    trace_validation; parameters; P_used; digest and origin of the images.
+    mmd_resampled: packed (S, R, D); mmd_real, mmd_low_real, mmd_high_real: (D,), of other held-out images; mmd_finer:
+    (D,) or empty; bounded, bounded_low, …: all of that with the Gaussian kernel; images: packed (S, shown, H, W, C);
+    neighbors: packed training images nearest to the last of these; ratio, copied: (S,), see `memory`, in features of
+    the last block but one, among the first 2048 training images; pixel_ratio, pixel_copied: the same in pixels, among
+    all; chance; trace_step, trace_seconds, trace_train, trace_validation; parameters; P_used; digest and origin of the
+    images.
 
     Examples
     --------

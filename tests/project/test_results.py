@@ -20,7 +20,8 @@ EXPERIMENTS = {  # function, and how near: what is trained rounds differently on
     "representations_embedding": (embedding_point, 0.05),
     "representations_unet": (learn, 0.05),
 }
-ELSEWHERE = {"inference_exact", "text_correlations"}  # and diffusion: with their chapters, in tests/notebooks
+# these, and diffusion, are computed again with their chapters, in tests/notebooks
+ELSEWHERE = {"inference_exact", "text_correlations", "images", "images_shuffled"}
 FIELDS = {  # what is compared, if not all: not what depends on the clock or on the choice of one of equal minima
     "learning": ["accuracy", "order", "gap", "bound", "novel_valid", "copies"],
     "representations_unet": ["accuracy", "order", "gap", "bound", "novel_valid", "copies"],
