@@ -4,11 +4,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist, pdist
 from torchmetrics.image.kid import poly_mmd
 
 from hcg_lib import mmd
 from hcg_lib.depth_order import order_of_depths
-from hcg_lib.mmd import Reference, polynomial_kernel, squared_mmd, time_to_fraction
+from hcg_lib.mmd import Reference, gaussian_kernel, polynomial_kernel, squared_mmd, time_to_fraction
 from hcg_lib.neighbors import memory, nearest
 
 
@@ -46,6 +47,45 @@ def test_mean_over_many_samples_is_the_closed_form_of_two_gaussians(D):
     ]
     assert truth > 0
     assert np.mean(found) == pytest.approx(truth, abs=4.5 * np.std(found) / np.sqrt(len(found)))
+
+
+def test_gaussian_kernel_has_its_closed_form_too():
+    """E exp(-|x-y|²/2w²) for Gaussian x - y ~ N(μ, Σ) is det(1 + Σ/w²)^-½ exp(-½ μᵀ(w² + Σ)⁻¹μ)."""
+    rng, D = np.random.default_rng(0), 3
+    means, covariances, _ = gaussians(D, rng)
+    square = float(np.median([((a - b) ** 2).sum() for a, b in product(rng.normal(size=(20, D)), repeat=2)]))
+
+    def mean_of(i, j):
+        mu, sigma = means[i] - means[j], covariances[i] + covariances[j]
+        scale = np.linalg.det(np.eye(D) + sigma / square) ** -0.5
+        return scale * np.exp(-0.5 * mu @ np.linalg.solve(square * np.eye(D) + sigma, mu))
+
+    def kernel(x, y):
+        return np.exp(-((x[:, None] - y[None]) ** 2).sum(-1) / (2 * square))
+
+    truth = mean_of(0, 0) + mean_of(1, 1) - 2 * mean_of(0, 1)
+    found = [
+        squared_mmd(*(rng.multivariate_normal(m, c, 30) for m, c in zip(means, covariances, strict=True)), kernel)
+        for _ in range(1500)
+    ]
+    assert np.mean(found) == pytest.approx(truth, abs=4.5 * np.std(found) / np.sqrt(len(found)))
+    x = rng.normal(size=(40, D))
+    ours, width = gaussian_kernel(x), np.median(pdist(x, "sqeuclidean"))
+    np.testing.assert_allclose(ours(x[:3], x), np.exp(-cdist(x[:3], x, "sqeuclidean") / (2 * width)))
+
+
+def test_bounded_kernel_is_bounded_and_unbiased():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=(100, 4))
+    reference = Reference([y], kernel="gaussian")
+    far = reference.compare([1e6 * rng.normal(size=(50, 4))])
+    assert 0 < far.squared[0] < 2
+    assert abs(Reference([y]).compare([1e6 * rng.normal(size=(50, 4))]).squared[0]) > 1e20
+    near = [
+        Reference([rng.normal(size=(30, 4))], 2, 0, "gaussian").compare([rng.normal(size=(30, 4))]) for _ in range(300)
+    ]
+    values = np.array([found.squared[0] for found in near])
+    assert abs(values.mean()) < 4.5 * values.std() / np.sqrt(300)
 
 
 def test_unbiased_by_enumeration():
