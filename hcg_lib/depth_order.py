@@ -16,7 +16,8 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class DepthOrder:
-    """Times to reach a fraction of the first value, a depth: time, low, high (D,); inf where it is not reached.
+    """Times to reach a fraction of the first value, a depth: time, low, high (D,); inf where it is not reached, or
+    where the first value is not positive.
 
     correlation, with its interval: Spearman's, of depth and time; 1 if every depth is later than the one before.
     increasing: share of resamples in which that is so.
@@ -66,7 +67,7 @@ def order_of_depths(
 
 
 def _times(steps: Any, curves: Array, fraction: float) -> Array:
-    times = np.array([time_to_fraction(steps, curve, fraction) for curve in curves.T])
+    times = np.array([time_to_fraction(steps, c, fraction) if c[0] > 0 else np.nan for c in curves.T])
     return np.where(np.isnan(times), np.inf, times)
 
 

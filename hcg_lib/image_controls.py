@@ -53,7 +53,7 @@ def shuffle_blocks(images: Any, block: int, seed: Any = 0) -> UInt8[Array, "N H 
 
 def measure_shuffled(
     source: str,
-    blocks: Any = (1, 2, 4, 8, 16),
+    blocks: Any = None,
     seed: int = 0,
     size: int = 32,
     samples: int = 1024,
@@ -65,7 +65,8 @@ def measure_shuffled(
 ) -> dict[str, Any]:
     """Compare held-out images with shuffled blocks to other held-out images, by depth and size of the blocks.
 
-    Parameters are those of :func:`hcg_lib.image_learning.learn_images`.
+    Parameters are those of :func:`~hcg_lib.image_learning.learn_images`, and `blocks`: divisors of `size` below it,
+    by default all powers of two that do.
 
     Returns
     -------
@@ -80,7 +81,10 @@ def measure_shuffled(
     ([4, 32], True)
     """
     images = load_images(source, size, seed)
-    blocks = [*check_counts("blocks", blocks, 1).tolist(), size]
+    powers = [2**k for k in range(10) if size % 2**k == 0 and 2**k < size]
+    blocks = [*check_counts("blocks", powers if blocks is None else blocks, 1).tolist(), size]
+    if any(size % block for block in blocks) or (np.diff(blocks) <= 0).any():
+        raise ValueError(f"blocks must increase, be below {size} and divide it, got {blocks[:-1]}")
     half = min(check_integer("reference", reference, 2), len(images.held_out) // 2)
     eyes = feature_network(network, enlarged)
     seen = pooled_features(eyes, images.held_out[:half])

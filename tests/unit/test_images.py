@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from hcg_lib import images as module
-from hcg_lib.image_controls import shuffle_blocks
+from hcg_lib.image_controls import measure_shuffled, shuffle_blocks
 from hcg_lib.images import LEAST, check_images, cut, fit, load_images
 from hcg_lib.packing import pack_array, unpack_array
 
@@ -225,3 +225,9 @@ def test_emoji_are_on_white_and_distinct(tmp_path, monkeypatch):
     assert len(found.train) == 4
     assert len(found.held_out) == 1
     assert found.train.max() == 255
+
+
+@pytest.mark.parametrize("blocks", [(3,), (4, 4), (8, 4), (32,), (64,), ()])
+def test_control_takes_divisors_in_order(blocks):
+    with pytest.raises(ValueError, match="blocks must"):
+        measure_shuffled("fashion-slice", blocks)
