@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ LEAST = 6  # pieces to train on, and held-out ones
 JUDGED = 384  # held-out strings of the bound and of spans
 PROBES = 256  # strings whose longest copied span is looked for
 DISTANCES = 16
-CHECKPOINT_EVERY = 128  # steps
+CHECKPOINT_EVERY = 256  # steps
 CHANCE = 0.95  # quantile of the longest copied span of real text above which a string counts as recited
 
 logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
@@ -156,7 +158,7 @@ def learn_text(
     excerpts: int = 4,
     seed: int = 0,
     *,
-    checkpoint: str | Path | None = None,
+    checkpoints: str | Path | None = None,
 ) -> dict[str, Any]:
     """Train a transformer to fill in masked text, and at log-spaced stages generate and measure text.
 
@@ -179,8 +181,8 @@ def learn_text(
         Generated strings kept as text at each stage, of which each is written in as many steps as it has tokens.
     seed
         Of everything.
-    checkpoint
-        File to continue from; not part of the result.
+    checkpoints
+        Folder for the checkpoint of this point: an interrupted call continues there if it is repeated.
 
     Returns
     -------
@@ -203,6 +205,7 @@ def learn_text(
     >>> point["stage_step"], len(point["stage_norm"][0]) == len(point["distances"])
     ([0, 2], True)
     """
+    given = {name: value for name, value in locals().items() if name != "checkpoints"}
     samples, first = check_integer("samples", samples, 64), check_integer("first", first, 1)
     data = text_data(corpus, tokens, context, size, seed)
     network = TokenTransformer(data.v, width, layers, heads, context, half=True, seed=seed)
@@ -223,7 +226,7 @@ def learn_text(
     run = train(
         *(network, objective, data.train, data.held[_some(len(data.held), JUDGED, seed)], config),
         fabric=fabric,
-        path=checkpoint,
+        path=checkpoints and Path(checkpoints) / f"text-{_fingerprint(given)}.safetensors",
         evaluate=judge,
         progress=False,
     )
@@ -239,6 +242,10 @@ def learn_text(
     out["stage_epochs"] = [seen / data.train.size for seen in out["stage_seen"]]
     out |= {f"trace_{name}": [entry[name] for entry in run.history] for name in ("step", "train", "validation")}
     return out | judge.steps(network, grid, grid_samples)
+
+
+def _fingerprint(given: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(given, sort_keys=True, default=list).encode()).hexdigest()[:16]
 
 
 def _some(N: int, most: int, seed: int) -> Array:
@@ -316,9 +323,8 @@ class _Judge:
         return generate(network, self.excerpts, d, v, d, seed=rng) if self.excerpts else np.empty((0, d), int)
 
     def steps(self, network: nn.Module, grid: Any, samples: int) -> dict[str, Any]:
-        """How correlations depend on the number of steps in which a text is generated."""
-        out: dict[str, Any] = {"grid": list(grid)}
-        rows: dict[str, list[Any]] = {}
+        """How correlations depend on the number of steps in which a text is generated: lists over `grid`."""
+        out: dict[str, list[Any]] = {}
         for T in grid:
             x = generate(
                 network, samples, self.d, self.data.v, int(T), seed=np.random.default_rng([self.seed, 0, int(T)])
@@ -326,8 +332,8 @@ class _Judge:
             entry = _overlap("overlap", self.reference.overlap(x))
             entry["norm"] = TokenCorrelations(self.data.v, self.distances).update(x).estimate().norm.tolist()
             for name, value in entry.items():
-                rows.setdefault(f"grid_{name}", []).append(value)
-        return out | rows
+                out.setdefault(f"grid_{name}", []).append(value)
+        return out
 
 
 def _overlap(name: str, found: Overlap) -> dict[str, Any]:

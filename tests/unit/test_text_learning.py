@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from hcg_lib.experiments import run
 from hcg_lib.text_learning import learn_text, text_data
 
 TINY = {
@@ -97,7 +98,6 @@ def test_what_a_point_holds(point):
 def test_the_same_point_again_and_after_a_kill(folder, point, tmp_path, monkeypatch):
     from hcg_lib import text_learning
 
-    path = tmp_path / "run.safetensors"
     real = text_learning._Judge.__call__
 
     def dies(self, network, step):
@@ -108,9 +108,10 @@ def test_the_same_point_again_and_after_a_kill(folder, point, tmp_path, monkeypa
     monkeypatch.setattr(text_learning, "CHECKPOINT_EVERY", 1)
     monkeypatch.setattr(text_learning._Judge, "__call__", dies)
     with pytest.raises(KeyboardInterrupt):
-        learn_text(str(folder), **TINY, checkpoint=path)
+        learn_text(str(folder), **TINY, checkpoints=tmp_path)
     monkeypatch.setattr(text_learning._Judge, "__call__", real)
-    again = learn_text(str(folder), **TINY, checkpoint=path)
+    assert len(list(tmp_path.glob("text-*.safetensors"))) == 1
+    again = learn_text(str(folder), **TINY, checkpoints=tmp_path)
     for name, value in point.items():
         if "seconds" not in name:
             assert np.array_equal(again[name], value), name
@@ -118,9 +119,17 @@ def test_the_same_point_again_and_after_a_kill(folder, point, tmp_path, monkeypa
 
 def test_steps_of_generation_are_compared(folder):
     found = learn_text(str(folder), **TINY | {"steps": 1}, grid=[1, 4], grid_samples=64)
-    assert found["grid"] == [1, 4]
     assert np.shape(found["grid_overlap"]) == (2, len(found["distances"]))
     assert np.shape(found["grid_norm"]) == (2, len(found["distances"]))
+
+
+def test_a_point_can_be_stored(folder, tmp_path):
+    """No result has the name of a parameter, and all of them can be written as JSON."""
+    config = {"corpus": str(folder), "grid": [2], "grid_samples": 64, **TINY}
+    table = run(learn_text, [config], name="text_learning", path=tmp_path)
+    again = run(learn_text, [config], name="text_learning", path=tmp_path, compute=False)
+    assert again.stage_text[0] == table.stage_text[0]
+    assert again.grid_overlap[0] == table.grid_overlap[0]
 
 
 def write(folder, name, content):
