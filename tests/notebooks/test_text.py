@@ -8,6 +8,7 @@ import pytest
 
 from hcg_lib.fetch import fetched
 from hcg_lib.text_correlations import measure_text
+from tools import execute
 
 STORE = Path(__file__).parents[2] / "book" / "results" / "text_correlations.jsonl"
 
@@ -45,6 +46,54 @@ def test_the_slice_resolves_words_but_no_sentence(value):
 def test_floor_of_independent_pairs_is_optimistic_only_near_by(value):
     assert value["text_floor_ratio_short"] > 1.5
     assert value["text_floor_ratio_long"] == pytest.approx(1, abs=0.1)
+
+
+# ---- the model that writes --------------------------------------------------------------------------------------
+
+
+def test_a_short_run_learns_frequencies_and_no_more(value):
+    assert value["text_run_ignorance"] < 1e-5
+    assert value["text_run_bound_last"] < value["text_run_bound_first"] - 0.5
+    assert value["text_run_bound_last"] > value["text_run_entropy"] - 0.3
+    assert value["text_length_first_verdict"] == "holds"
+    assert value["text_length_last"] < 2
+
+
+def test_real_text_passes_for_real_and_made_text_for_new(value):
+    held_out = float(value["text_length_control"].split(" ")[0])
+    assert held_out > 5
+    assert value["text_copied_mean"] < value["text_copied_chance"]
+    assert value["text_recited_last"] == 0
+
+
+def test_averages_of_weights(value):
+    assert value["text_trap_plain"] > 0.99
+    assert value["text_trap_ours"] < 1e-6
+
+
+def test_verdicts_are_words_of_the_numbers(value):
+    assert (value["text_length_fallen"] == 0 and value["text_length_risen"] >= 2) == (
+        value["text_length_verdict"] == "holds"
+    )
+    words = [value[f"text_{name}_verdict"] for name in ("learned", "length_first", "arrival", "size", "recited")]
+    assert all(word.startswith(("holds", "does not hold")) for word in words)
+
+
+def test_a_folder_of_the_users_own(tmp_path):
+    rng = np.random.default_rng(0)
+    own = tmp_path / "own"
+    own.mkdir()
+    for i in range(8):
+        words = ["".join(rng.choice(list("abcdefgh"), rng.integers(2, 6))) for _ in range(50)]
+        (own / f"{i}.txt").write_text(" ".join(rng.choice(words, 1000)), "utf8")
+    given = {
+        "corpora": str(own), "entries": str(own), "learned": str(own), "bpe": 300, "strings": 2000, "L": 3, "width": 16,
+        "steps": 8, "first": 4, "amounts": "640 0", "size_steps": 4, "grammar_P": "6", "grammar_steps": 4,
+        "longest": 32, "longest_tokens": 16, "number": 5,
+    }  # fmt: skip
+    found = execute.glued(execute.execute(execute.plan("text", "smoke", given, tmp_path / "out.ipynb")))
+    assert found["text_run_corpus"] == str(own)
+    assert found["text_size_number"] == 2
 
 
 # ---- stored measurements are what the present code finds -----------------------------------------------------
@@ -88,3 +137,26 @@ def test_stored_corpora_show_plateau_order_and_layout():
     assert dictionary["far_beta_high"] < mixed["far_beta_low"]
     whole = [r for (_, _, lines), r in results.items() if not lines]
     assert all(r["whole_curvature_low"] > 0 or r["whole_curvature_high"] < 0 for r in whole)
+
+
+def test_stored_runs_grow_from_short_distance_outward():
+    """What the published page says of the model that writes."""
+    points = [json.loads(line) for line in STORE.with_name("text_learning.jsonl").read_text("utf8").splitlines()]
+    result = next(p["result"] for p in points if p["config"]["steps"] == 4096)
+    assert len(result["stage_step"]) >= 7
+    length, draws = np.array(result["stage_length"]), np.array(result["stage_length_draws"])
+    assert length[0] == 0
+    assert length[-1] > 3
+    assert not any(np.quantile(b - a, 0.975) < 0 for a, b in zip(draws, draws[1:], strict=False))
+    assert result["stage_bound"][-1] < 0.75 * result["entropy"]
+    overlap = np.array(result["stage_overlap"])
+    assert overlap[-1, 0] > 0.85
+    assert all(row[0] >= row[4] for row in overlap[2:])
+    assert max(result["stage_recited"]) < 0.1
+    brief = sorted(
+        (p["result"] for p in points if p["config"]["steps"] == 1024 and p["config"]["corpus"] == "gcide"),
+        key=lambda r: r["train_tokens"],
+    )
+    assert len(brief) >= 4
+    gaps = [r["stage_bound"][-1] - r["stage_bound_train"][-1] for r in brief]
+    assert gaps[0] > gaps[-1] + 0.3
