@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from hcg_lib import images as module
+from hcg_lib.fetch import fetched
 from hcg_lib.image_controls import measure_shuffled, shuffle_blocks
 from hcg_lib.images import LEAST, check_images, cut, fit, load_images
 from hcg_lib.packing import pack_array, unpack_array
@@ -231,3 +232,20 @@ def test_emoji_are_on_white_and_distinct(tmp_path, monkeypatch):
 def test_control_takes_divisors_in_order(blocks):
     with pytest.raises(ValueError, match="blocks must"):
         measure_shuffled("fashion-slice", blocks)
+
+
+@pytest.mark.parametrize(
+    "source, packages, shape",
+    [
+        ("fashion-mnist", ["fashion-mnist"], (60_000, 32, 32, 1)),
+        ("emoji", ["emoji"], (3_014, 32, 32, 3)),
+        ("photos", ["photos-lomiri", "photos-mate", "photos-plasma"], (13_245, 32, 32, 3)),
+    ],
+)
+def test_fetched_packages_hold_what_is_said(source, packages, shape):
+    if any(fetched(package) is None for package in packages):
+        pytest.skip(f"python -m hcg_lib.fetch {' '.join(packages)}")
+    found = load_images(source)
+    assert found.train.shape[1:] == found.held_out.shape[1:] == shape[1:]
+    assert len(found.train) == pytest.approx(shape[0], rel=0.05)
+    assert len(found.held_out) == pytest.approx(len(found.train) / (6 if source == "fashion-mnist" else 4), rel=0.3)
