@@ -1,6 +1,7 @@
 """The text chapter: the estimator is exact, the grammar is met below the floor, text falls with the known slope."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_stored_runs_grow_from_short_distance_outward():
     length, draws = np.array(result["stage_length"]), np.array(result["stage_length_draws"])
     assert length[0] == 0
     assert length[-1] > 3
-    assert not any(np.quantile(b - a, 0.975) < 0 for a, b in zip(draws, draws[1:], strict=False))
+    assert not any(np.quantile(b - a, 0.975) < 0 for a, b in pairwise(draws))
     assert result["stage_bound"][-1] < 0.75 * result["entropy"]
     overlap = np.array(result["stage_overlap"])
     assert overlap[-1, 0] > 0.85
