@@ -248,4 +248,4 @@ def test_fetched_packages_hold_what_is_said(source, packages, shape):
     found = load_images(source)
     assert found.train.shape[1:] == found.held_out.shape[1:] == shape[1:]
     assert len(found.train) == pytest.approx(shape[0], rel=0.05)
-    assert len(found.held_out) == pytest.approx(len(found.train) / (6 if source == "fashion-mnist" else 4), rel=0.3)
+    assert len(found.train) / 8 < len(found.held_out) < len(found.train) / 2
