@@ -28,6 +28,7 @@ from hcg_lib.training import Config, train
 Array = np.ndarray
 VALIDATION = 1024  # held-out images that the loss is measured on, at most
 NEIGHBORS = 2048  # training images that generated ones are compared with in features, at most
+PIXELS = 65536  # the same in pixels, which are at hand
 MEMORY = -2  # the depth whose features nearest neighbors are looked for in
 CHANCE = 0.01  # share of held-out images that are called copies
 KERNELS = {"mmd": "polynomial", "bounded": "gaussian"}  # names of results, and kernels
@@ -109,8 +110,8 @@ def learn_images(
     (D,) or empty; bounded, bounded_low, …: all of that with the Gaussian kernel; images: packed (S, shown, H, W, C);
     neighbors: packed training images nearest to the last of these; ratio, copied: (S,), see `memory`, in features of
     the last block but one, among the first 2048 training images; pixel_ratio, pixel_copied: the same in pixels, among
-    all; chance; trace_step, trace_seconds, trace_train, trace_validation; parameters; P_used; digest and origin of the
-    images.
+    the first 65,536; chance; trace_step, trace_seconds, trace_train, trace_validation; parameters; P_used; digest and
+    origin of the images.
 
     Examples
     --------
@@ -225,7 +226,7 @@ class Judge:
         features = self.see(made)
         deep = self.deep(features)
         by_feature = memory(deep, self.held_features, self.near_features, CHANCE)
-        by_pixel = memory(_flat(made), _flat(self.held), _flat(self.data), CHANCE)
+        by_pixel = memory(_flat(made), _flat(self.held), _flat(self.data[:PIXELS]), CHANCE)
         rows = nearest(deep[: max(2, self.shown)], self.near_features)[1][: self.shown]
         return {
             **self.scores(features),
