@@ -54,7 +54,8 @@ def frames():
     figures = [Figure(figsize=(2, 1)) for _ in range(2)]
     for figure, word in zip(figures, ("one", "two"), strict=True):
         figure.text(0.5, 0.5, word)
-    return frames_slider(figures, ["first", "second"], title="step")
+    texts = [["shtoy <i>wde</i>", "a " + 99 * "b"], ["the word of"]]
+    return frames_slider(figures, ["first", "second"], title="step", texts=texts)
 
 
 PIECES = {
@@ -277,6 +278,17 @@ def test_frames_change_with_their_text(show):
     assert page.locator(".hcg-frame").get_attribute("src") != source
     assert page.locator(".hcg-frame").get_attribute("alt") == "step: second"
     assert page.locator(".hcg-range").get_attribute("aria-valuetext") == "second"
+
+
+def test_passages_change_with_the_frame_and_can_be_selected(show):
+    page = show(PIECES["frames"]())
+    passages = page.locator(".hcg-passages blockquote")
+    assert passages.all_text_contents()[0] == "shtoy <i>wde</i>"  # as text, not as markup
+    page.locator(".hcg-range").focus()
+    page.keyboard.press("ArrowRight")
+    assert passages.all_text_contents() == ["the word of"]
+    passages.first.click(click_count=3)
+    assert page.evaluate("getSelection().toString().trim()") == "the word of"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
