@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ class DepthOrder:
     where the first value is not positive.
 
     correlation, with its interval: Spearman's, of depth and time; 1 if every depth is later than the one before.
-    increasing: share of resamples in which that is so.
+    increasing: share of resamples in which that is so. chance: share of all orders of the times with at least that
+    correlation, the one-sided p-value of an order; the interval knows only of the images drawn.
     """
 
     time: Array
@@ -30,6 +32,7 @@ class DepthOrder:
     correlation_low: float
     correlation_high: float
     increasing: float
+    chance: float
 
 
 def order_of_depths(
@@ -50,8 +53,8 @@ def order_of_depths(
     --------
     >>> curves = np.array([[1.0, 1.0], [0.05, 0.5], [0.01, 0.05]])
     >>> found = order_of_depths([0, 10, 100], curves, curves[:, None].repeat(5, 1))
-    >>> found.time.round(1).tolist(), round(found.correlation, 6), found.increasing
-    ([10.0, 50.0], 1.0, 1.0)
+    >>> found.time.round(1).tolist(), round(found.correlation, 6), found.increasing, found.chance
+    ([10.0, 50.0], 1.0, 1.0, 0.5)
     """
     squared, resampled = check_numbers("squared", squared, ndim=2), check_numbers("resampled", resampled, ndim=3)
     if resampled.shape[::2] != squared.shape:
@@ -63,7 +66,8 @@ def order_of_depths(
     ranks = np.array([_rank_correlation(row) for row in times])
     below, above = np.quantile(ranks, [tail, 1 - tail], method="nearest")
     increasing = float((times[:, 1:] > times[:, :-1]).all(1).mean())  # two that are never reached do not count
-    return DepthOrder(time, low, high, _rank_correlation(time), float(below), float(above), increasing)
+    correlation = _rank_correlation(time)
+    return DepthOrder(time, low, high, correlation, float(below), float(above), increasing, _chance(time, correlation))
 
 
 def _times(steps: Any, curves: Array, fraction: float) -> Array:
@@ -77,3 +81,17 @@ def _rank_correlation(times: Array) -> float:
     if np.ptp(ranks) == 0:
         return 0.0
     return float(np.corrcoef(np.arange(len(times)), ranks)[0, 1])
+
+
+def _chance(times: Array, correlation: float) -> float:
+    """The share of orders that correlate as much: of all orders, or of many random ones where there are too many."""
+    ranks = stats.rankdata(times)
+    if np.ptp(ranks) == 0:
+        return 1.0
+    if len(ranks) <= 8:
+        orders = np.array(list(permutations(ranks)))
+    else:
+        orders = np.random.default_rng(0).permuted(np.tile(ranks, (50_000, 1)), axis=1)
+    place = np.arange(len(ranks)) - (len(ranks) - 1) / 2
+    found = (orders - ranks.mean()) @ place / (np.linalg.norm(ranks - ranks.mean()) * np.linalg.norm(place))
+    return float((found >= correlation - 1e-9).mean())

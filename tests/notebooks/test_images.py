@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hcg_lib.depth_order import order_of_depths
 from hcg_lib.image_controls import measure_shuffled
 from hcg_lib.image_learning import learn_images
 from hcg_lib.packing import unpack_array
@@ -99,3 +100,22 @@ def test_stored_training_is_found_again():
     np.testing.assert_allclose(again["trace_validation"], wanted["trace_validation"], rtol=0.02)
     np.testing.assert_allclose(again["mmd"][0], wanted["mmd"][0], rtol=0.05)
     np.testing.assert_allclose(again["mmd_real"], wanted["mmd_real"], rtol=0.02, atol=1e-3)
+
+
+def published(name, **config):
+    """The stored point with this config and no other fields."""
+    (point,) = [point["result"] for point in points(name) if point["config"] == config]
+    return point
+
+
+def test_published_control_grows_with_depth_from_the_first_block_on():
+    """What the page says of scale, asserted on the points that it is drawn from."""
+    point = published("images_shuffled", source="fashion-mnist", seed=0)
+    for kernel in ("mmd", "bounded"):
+        order = order_of_depths(point["block"], point[kernel], unpack_array(point[f"{kernel}_resampled"]))
+        assert (np.diff(order.time[1:]) > 0).all()
+        assert order.correlation_low > 0
+        assert order.time[0] > order.time[1]  # the stem is the exception
+        real = np.array([point[f"{kernel}_low"][-1], point[f"{kernel}_high"][-1]])
+        assert (real[0] < 0).sum() >= 7
+        assert (real[1] > 0).all()

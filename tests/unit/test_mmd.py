@@ -1,10 +1,11 @@
 """The discrepancy against closed forms, by enumeration, and against another library; its intervals; order in time."""
 
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
+from scipy.stats import spearmanr
 from torchmetrics.image.kid import poly_mmd
 
 from hcg_lib import mmd
@@ -200,6 +201,20 @@ def test_order_of_depths_tells_order_from_its_absence():
     assert none.increasing < 0.3
     backwards = order_of_depths(steps, later[:, ::-1], later[:, None, ::-1] * noise)
     assert backwards.correlation_high < 0
+
+
+@pytest.mark.parametrize("D", [3, 5, 9])
+def test_chance_of_an_order_is_the_permutation_test(D):
+    times = np.random.default_rng(D).permutation(D) + 1.0
+    curves = np.exp(-np.arange(40)[:, None] / times)
+    found = order_of_depths(np.arange(40), curves, curves[:, None].repeat(2, 1))
+    wanted = spearmanr(np.arange(D), times)
+    assert found.correlation == pytest.approx(wanted.statistic)
+    if D <= 5:
+        exact = [spearmanr(np.arange(D), order).statistic >= wanted.statistic - 1e-9 for order in permutations(times)]
+        assert found.chance == pytest.approx(np.mean(exact))
+    else:
+        assert found.chance == pytest.approx(spearmanr(np.arange(D), times, alternative="greater").pvalue, abs=0.03)
 
 
 def test_depths_that_never_arrive_are_last_and_infinite():
