@@ -119,3 +119,15 @@ def test_published_control_grows_with_depth_from_the_first_block_on():
         real = np.array([point[f"{kernel}_low"][-1], point[f"{kernel}_high"][-1]])
         assert (real[0] < 0).sum() >= 7
         assert (real[1] > 0).all()
+
+
+def test_published_run_learns_at_all_depths_and_the_middle_is_last():
+    point = published("images", source="fashion-mnist", P=0, seed=0, finer=50)
+    left = np.array(point["bounded"][-1]) / np.array(point["bounded"][0])
+    assert left.max() < 0.35
+    half = order_of_depths(point["stage"], point["bounded"], unpack_array(point["bounded_resampled"]), 0.5)
+    assert point["names"][int(half.time.argmax())] == "block 5"
+    assert half.chance > 0.2  # no order over all depths
+    assert all(low < 0 < high for low, high in zip(point["mmd_low_real"], point["mmd_high_real"], strict=True))
+    assert (np.array(point["mmd_finer"]) < point["mmd"][-1]).all()
+    assert np.diff(point["trace_validation"]).max() < 0
