@@ -79,6 +79,8 @@ def load_images(source: str | Path, size: int = 32, seed: Any = 0) -> Images:
     ((512, 32, 32, 1), (256, 32, 32, 1), dtype('uint8'))
     """
     size, rng = check_integer("size", size, 8, 1024), generator(seed)
+    if not isinstance(source, (str, Path)):
+        raise ValueError(f"source must be a name or a path, got {shown(source)}")
     if str(source) in SOURCES:
         parts, licence, origin = SOURCES[str(source)](size)
         train, held = (check_images(str(source), fit(part, size)) for part in parts)

@@ -86,6 +86,7 @@ class Reference:
 
     def standardized(self, features: Sequence[Any]) -> list[Array]:
         """Return features in units of the reference."""
+        features = check_list("features", features, "of arrays")
         if len(features) != len(self.means):
             raise ValueError(f"features must be {len(self.means)} arrays, one a depth, got {len(features)}")
         found = []

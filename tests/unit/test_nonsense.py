@@ -2,24 +2,35 @@
 
 import math
 import traceback
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
 import hcg_lib
 from hcg_lib import (
     authors,
     clustering,
+    coherence,
     collapse,
+    copying,
     correlations,
+    depth_order,
     evaluation,
     evidence,
     gradient,
+    image_controls,
+    images,
     inference,
     intervals,
     laws,
+    masked_text,
+    mmd,
+    neighbors,
+    packing,
     plotting,
     population,
     representations,
@@ -35,6 +46,7 @@ from hcg_lib import (
 from hcg_lib.diffusion import UniformProcess, power_signal
 from hcg_lib.grammar import RandomHierarchyModel
 from hcg_lib.networks import MessagePassing
+from hcg_lib.networks.transformer import TokenTransformer
 
 HERE = Path(hcg_lib.__file__).parent
 NONSENSE = [
@@ -48,7 +60,15 @@ phi = np.ones((6, 4, 4))
 exact = population.Population(g)
 statistics = tuples.level_statistics(g, x, [1])[1]
 curve = correlations.TokenCorrelations(4, [1, 2]).update(x)
+reference = coherence.Reference(list(x), 4, [1, 2])
 shape = {"v": 4, "m": 2, "s": 2}
+
+
+def ignorant(tokens, where):
+    return torch.zeros(int(where.sum()), 4)
+
+
+pictures = np.random.default_rng(0).integers(256, size=(3, 4, 4, 1), dtype=np.uint8)
 
 CALLS = {
     "grammar.random": (RandomHierarchyModel.random, {**shape, "L": 2, "seed": 0, "zipf_exponent": 0.5}),
@@ -80,6 +100,30 @@ CALLS = {
     "theory.tuple_floor": (theory.tuple_floor, {"v": 4, "m": 2, "P": 10}),
     "theory.rule_threshold": (theory.rule_threshold, {**shape, "L": 3, "l": 1, "pooled": False}),
     "theory.coherence_length": (theory.coherence_length, {**shape, "P": 10}),
+    "images.load_images": (images.load_images, {"source": "fashion-slice", "size": 32, "seed": 0}),
+    "images.check_images": (images.check_images, {"name": "images", "images": pictures}),
+    "image_controls.shuffle_blocks": (image_controls.shuffle_blocks, {"images": pictures, "block": 2, "seed": 0}),
+    "mmd.squared_mmd": (mmd.squared_mmd, {"x": x[:9], "y": x[9:20]}),
+    "mmd.Reference": (mmd.Reference, {"features": [x[:9]], "resamples": 3, "seed": 0, "kernel": "gaussian"}),
+    "mmd.compare": (mmd.Reference([x[:9]]).compare, {"features": [x[9:20]], "seed": 1, "confidence": 0.9}),
+    "mmd.time_to_fraction": (mmd.time_to_fraction, {"steps": [0, 1], "curve": [1.0, 0.01], "fraction": 0.1}),
+    "depth_order.order_of_depths": (
+        depth_order.order_of_depths,
+        {
+            "steps": [0, 1],
+            "squared": [[1.0, 1.0], [0.05, 0.01]],
+            "resampled": np.ones((2, 3, 2)),
+            "fraction": 0.1,
+            "confidence": 0.9,
+        },
+    ),
+    "neighbors.nearest": (neighbors.nearest, {"x": x[:3], "training": x[3:9]}),
+    "neighbors.memory": (
+        neighbors.memory,
+        {"generated": x[:3], "held_out": x[3:9] + 5, "training": x[9:20], "chance": 0.01},
+    ),
+    "packing.unpack_array": (packing.unpack_array, {"text": packing.pack_array(x)}),
+    "plotting.draw_images": (plotting.draw_images, {"rows": pictures[None], "labels": ["one"]}),
     "population.Population": (population.Population, {"grammar": g}),
     "population.joint": (exact.joint, {"one": (0, 0), "other": (0, 3)}),
     "population.conditional": (exact.conditional, {"node": (0, 0), "given": (0, 3)}),
@@ -91,6 +135,24 @@ CALLS = {
     "correlations.TokenCorrelations": (correlations.TokenCorrelations, {"v": 4, "distances": [1], "groups": 5}),
     "correlations.LevelCorrelations": (correlations.LevelCorrelations, {"v": 4, "s": 2, "L": 2, "groups": 5}),
     "correlations.estimate": (curve.estimate, {"confidence": 0.9, "resamples": 5, "seed": 0}),
+    "coherence.coherence_length": (
+        coherence.coherence_length,
+        {"distances": [1, 2], "overlap": [1.0, 0.0], "threshold": 0.5},
+    ),
+    "coherence.Reference": (coherence.Reference, {"documents": list(x), "v": 4, "distances": [1, 2]}),
+    "coherence.overlap": (reference.overlap, {"strings": x, "groups": np.arange(200), "resamples": 5, "seed": 0}),
+    "copying.longest_copied": (copying.longest_copied, {"strings": x, "documents": list(x)}),
+    "masked_text.MaskedTokens": (masked_text.MaskedTokens, {"v": 4, "draws": 8}),
+    "masked_text.bound": (partial(masked_text.bound, ignorant), {"strings": x, "v": 4, "seed": 0}),
+    "masked_text.span_loss": (partial(masked_text.span_loss, ignorant), {"strings": x, "v": 4, "n": 2, "seed": 0}),
+    "masked_text.generate": (
+        partial(masked_text.generate, ignorant),
+        {"count": 2, "d": 4, "v": 4, "schedule": 2, "fixed": [4, 1, 4, 4], "part": 2, "seed": 0},
+    ),
+    "networks.TokenTransformer": (
+        TokenTransformer,
+        {"v": 4, "width": 8, "layers": 1, "heads": 1, "context": 4, "half": False, "seed": 0},
+    ),
     "tuples.TupleStatistics": (
         tuples.TupleStatistics,
         {"v": 4, "s": 2, "n_targets": 4, "distance": 1, "family": 0, "positions": [0]},
