@@ -22,7 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hcg_lib._random import generator
-from hcg_lib._validate import LONGEST, MOST_SYMBOLS, check_instance, check_integer, check_symbols
+from hcg_lib._validate import (
+    LONGEST,
+    MOST_STRINGS,
+    MOST_SYMBOLS,
+    as_array,
+    check_instance,
+    check_integer,
+    check_symbols,
+)
 from hcg_lib.diffusion.schedules import Schedule, linear_alpha
 
 Array = np.ndarray
@@ -183,7 +191,8 @@ def generate(
     >>> generate(ignorant, count=2, d=3, v=4, schedule=2, fixed=[4, 1, 4], seed=0)[:, 1].tolist()
     [1, 1]
     """
-    count, d = check_integer("count", count, 1), check_integer("d", d, 1, limit=LONGEST)
+    d = check_integer("d", d, 1, limit=LONGEST)
+    count = check_integer("count", count, 1, limit=MOST_STRINGS // d)
     v, part, rng = check_integer("v", v, 2, limit=MOST_SYMBOLS - 1), check_integer("part", part, 1), generator(seed)
     schedule = schedule if isinstance(schedule, Schedule) else linear_alpha(check_integer("schedule", schedule, 1))
     check_instance("schedule", schedule, Schedule)
@@ -191,7 +200,8 @@ def generate(
         raise ValueError(f"schedule must go from 1 to 0, got {schedule.abar[0]:g} to {schedule.abar[-1]:g}")
     start = np.full((count, d), v)
     if fixed is not None:
-        kept = check_symbols("fixed", fixed, v + 1, width=d, ndim=1 if np.ndim(fixed) == 1 else 2)
+        kept = as_array("fixed", fixed)
+        kept = check_symbols("fixed", kept, v + 1, width=d, ndim=1 if kept.ndim == 1 else 2)
         if kept.ndim == 2 and len(kept) != count:
             raise ValueError(f"fixed must have one row for each of {count} strings, got {len(kept)}")
         start[:] = kept

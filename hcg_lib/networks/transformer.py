@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hcg_lib._validate import MOST_SYMBOLS, check_flag, check_integer, shown
+from hcg_lib._validate import LONGEST, MOST_SYMBOLS, check_flag, check_integer, shown
 from hcg_lib.networks._parts import Weights
 
 ROTARY = {"rope_type": "default", "rope_theta": 10_000.0}  # wavelengths from 6 to 60,000 tokens
+WIDEST, DEEPEST = 1 << 16, 1 << 10
 
 
 class TokenTransformer(nn.Module):
@@ -55,8 +56,11 @@ class TokenTransformer(nn.Module):
         from transformers import ModernBertConfig, ModernBertModel
 
         self.v, self.mixed = check_integer("v", v, 2, limit=MOST_SYMBOLS - 1), check_flag("half", half)
-        self.context = check_integer("context", context, 1)
-        width, layers = check_integer("width", width, 2), check_integer("layers", layers, 1)
+        self.context = check_integer("context", context, 1, limit=LONGEST)
+        width, layers = (
+            check_integer("width", width, 2, limit=WIDEST),
+            check_integer("layers", layers, 1, limit=DEEPEST),
+        )
         if width % check_integer("heads", heads, 1, width // 2) or width // heads % 2:
             raise ValueError(f"heads must divide width = {width} into even parts, got {heads}")
         config = ModernBertConfig(
@@ -67,7 +71,7 @@ class TokenTransformer(nn.Module):
             num_attention_heads=heads,
             max_position_embeddings=self.context,
             layer_types=["full_attention"] * layers,
-            rope_parameters={kind: ROTARY for kind in ("full_attention", "sliding_attention")},
+            rope_parameters=dict.fromkeys(("full_attention", "sliding_attention"), ROTARY),
             pad_token_id=None,
             bos_token_id=None,
             eos_token_id=None,
