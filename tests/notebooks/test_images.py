@@ -131,3 +131,12 @@ def test_published_run_learns_at_all_depths_and_the_middle_is_last():
     assert all(low < 0 < high for low, high in zip(point["mmd_low_real"], point["mmd_high_real"], strict=True))
     assert (np.array(point["mmd_finer"]) < point["mmd"][-1]).all()
     assert np.diff(point["trace_validation"]).max() < 0
+
+
+def test_published_run_on_few_images_copies_them_and_loses_the_others():
+    few = published("images", source="fashion-mnist", P=32, seed=0, steps=2048, first=2048)
+    many = published("images", source="fashion-mnist", P=0, seed=0, finer=50)
+    assert few["copied"][-1] > 0.2 > few["chance"] * 2 > many["copied"][-1]
+    assert few["pixel_copied"][-1] > 0.5
+    assert few["ratio"][-1] < 1 < many["ratio"][-1]
+    assert few["trace_validation"][-1] > 3 * many["trace_validation"][-2]
