@@ -10,6 +10,7 @@ from hcg_lib.clustering import clustering_accuracy, end_to_end_accuracy
 from hcg_lib.embedding import embedding_point
 from hcg_lib.gradient import sensitivity_over_grammars
 from hcg_lib.learning import learn
+from hcg_lib.text_learning import learn_text
 
 RESULTS = Path(__file__).parents[2] / "book" / "results"
 EXPERIMENTS = {  # function, and how near: what is trained rounds differently on other processors
@@ -19,12 +20,14 @@ EXPERIMENTS = {  # function, and how near: what is trained rounds differently on
     "learning": (learn, 0.05),
     "representations_embedding": (embedding_point, 0.05),
     "representations_unet": (learn, 0.05),
+    "text_learning": (learn_text, 0.05),
 }
 # these, and diffusion, are computed again with their chapters, in tests/notebooks
 ELSEWHERE = {"inference_exact", "text_correlations", "images", "images_shuffled"}
 FIELDS = {  # what is compared, if not all: not what depends on the clock or on the choice of one of equal minima
     "learning": ["accuracy", "order", "gap", "bound", "novel_valid", "copies"],
     "representations_unet": ["accuracy", "order", "gap", "bound", "novel_valid", "copies"],
+    "text_learning": ["train_tokens", "entropy", "norm", "control", "stage_bound", "stage_bound_train", "stage_spans"],
     "representations_embedding": ["sensitivity", "accuracy"],
 }
 
