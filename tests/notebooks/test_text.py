@@ -160,4 +160,4 @@ def test_stored_runs_grow_from_short_distance_outward():
     )
     assert len(brief) >= 4
     gaps = [r["stage_bound"][-1] - r["stage_bound_train"][-1] for r in brief]
-    assert gaps[0] > gaps[-1] + 0.3
+    assert gaps[0] > max(gaps[1:])  # the fewer strings, the better it knows them
