@@ -143,7 +143,7 @@ def polynomial_kernel(x: Array, y: Array) -> Array:
 
 
 def gaussian_kernel(features: Array) -> Kernel:
-    """Return the kernel exp(-|x-y|²/2w²) of rows, its width w the median distance between rows of `features`.
+    """Return the kernel exp(-‖x-y‖²/2w²) of rows, its width w the median distance between rows of `features`.
 
     >>> kernel = gaussian_kernel(np.array([[0.0], [1.0]]))
     >>> kernel(np.array([[0.0]]), np.array([[0.0], [1.0]])).round(4).tolist()

@@ -65,8 +65,9 @@ def train(
     network
         What the objective asks for; trained in place.
     objective
-        What noise does to the data and what the network pays. A process stands for :class:`hcg_lib.objectives.TokenDenoising` of strings
-        with the loss named in `config`: evidence (B, d, v) in, cavity logits (B, d, v) out.
+        What noise does to the data and what the network pays. A process stands for
+        :class:`hcg_lib.objectives.TokenDenoising` of strings with the loss named in `config`: evidence (B, d, v) in,
+        cavity logits (B, d, v) out.
     data, validation
         What the objective takes, such as (P, d) symbols. Few items to validate on are corrupted several times each.
     config
