@@ -19,6 +19,7 @@ one power of m less than with single symbols of the sibling as targets, at every
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,9 @@ def sibling_statistics(symbols: Any, v: int, s: int) -> TupleStatistics:
     [[0, 0, 0, 1], [0, 0, 0, 0]]
     """
     v, s = check_integer("v", v, 2), check_integer("s", s, 2)
-    statistics = TupleStatistics(v, s, min(v**s, MOST_TUPLES))
+    if s * math.log2(v) > math.log2(MOST_TUPLES):
+        raise ValueError(f"v must keep v**s <= {MOST_TUPLES} tuples, got v={v} with s={s}")
+    statistics = TupleStatistics(v, s, v**s)
     codes = np.arange(v**s).reshape((v,) * s)
     for batch in [symbols] if isinstance(symbols, np.ndarray) else iterate("symbols", symbols, "an array or batches"):
         statistics.update(batch, look_up(codes, batch))
@@ -82,7 +85,7 @@ def spectral_context(statistics: TupleStatistics, k: int) -> Context:
     (8, 8)
     """
     check_instance("statistics", statistics, TupleStatistics)
-    k = check_integer("k", k, 1)
+    k = check_integer("k", k, 1, limit=MOST_TUPLES)
     counts = statistics.counts
     if not counts.sum():
         raise ValueError("statistics must hold at least one pair of siblings, got none")
