@@ -277,9 +277,8 @@ def latent_target_threshold(v: int, m: int, s: int, joint: bool = False) -> floa
     >>> [round(latent_target_threshold(16, 4, 2, joint=joint)) for joint in (False, True)]
     [1365, 341]
     """
-    if check_flag("joint", joint):
-        check_integer("s", s, 2, 2)
-    return _threshold(v, m, s, 2 if joint else 3)
+    power = 2 if check_flag("joint", joint) and check_integer("s", s, 2, 2) else 3
+    return _threshold(v, m, s, power)
 
 
 def coherence_length(v: int, m: int, s: int, P: Any) -> Any:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hcg_lib.experiments import run
-from hcg_lib.text_learning import learn_text, text_data
+from hcg_lib.text_data import text_data
+from hcg_lib.text_learning import learn_text
 
 TINY = {
     "width": 16, "layers": 1, "heads": 1, "context": 32, "steps": 4, "batch": 4, "samples": 64, "T": 2, "first": 2,
@@ -58,8 +59,6 @@ def test_byte_pairs_are_trained_on_the_training_part(folder):
 
 
 def test_a_binary_file_of_ids_is_a_corpus(tmp_path, monkeypatch):
-    from hcg_lib import text_learning
-
     class Ids:
         name, size = "ids", 600
 
@@ -69,7 +68,7 @@ def test_a_binary_file_of_ids_is_a_corpus(tmp_path, monkeypatch):
         def decode(self, ids):
             return " ".join(map(str, ids))
 
-    monkeypatch.setattr(text_learning, "gpt2_tokenizer", Ids)
+    monkeypatch.setattr("hcg_lib.text_data.gpt2_tokenizer", Ids)
     ids = np.random.default_rng(0).integers(600, size=4000).astype("<u2")
     ids[::500] = 50_256  # end of text
     ids.tofile(tmp_path / "own.bin")
