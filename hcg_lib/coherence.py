@@ -114,8 +114,15 @@ class Reference:
     distances
         Increasing integers >= 1.
 
+    Raises
+    ------
+    ValueError
+        Also if the documents show no correlation at the first distance: there is nothing to measure against.
+
     Attributes
     ----------
+    distances
+        Those asked for, up to the first at which the documents show no correlation above their own noise.
     curve
         The CorrelationCurve of the documents, unbiased, one group a document where there are no more than 64.
 
@@ -135,8 +142,14 @@ class Reference:
             check_symbols("documents", document, self.v, ndim=1).astype(np.int64)
             for document in check_list("documents", documents, "of vectors of ids")
         ]
-        count = TokenCorrelations(self.v, self.distances, groups=int(np.clip(len(ids), 5, GROUPS))).update(ids)
-        self.curve: CorrelationCurve = count.estimate()
+        groups = int(np.clip(len(ids), 5, GROUPS))
+        self.curve: CorrelationCurve = TokenCorrelations(self.v, self.distances, groups).update(ids).estimate()
+        reach = int(np.argmin(np.append(self.curve.squared > 0, False)))
+        if not reach:
+            raise ValueError(f"documents must show a correlation of tokens {self.distances[0]} apart, these show none")
+        if reach < len(self.distances):
+            self.distances = self.distances[:reach]
+            self.curve = TokenCorrelations(self.v, self.distances, groups).update(ids).estimate()
         self.pairs = [_pairs(ids, self.v, int(t)) for t in self.distances]
         self.margins = [(_sums(P, 1), _sums(P, 0)) for P in self.pairs]
 
@@ -178,7 +191,7 @@ class Reference:
         crossed = np.asarray((first @ P @ second.T).todense()) - np.outer(first @ a, second @ b)
         total = weights @ pairs
         found = weights @ sums / total - np.einsum("rg,gh,rh->r", weights, crossed, weights) / total**2
-        return found / max(float(self.curve.squared[i]), np.finfo(float).tiny)
+        return found / float(self.curve.squared[i])
 
 
 def _pairs(documents: list[Array], v: int, t: int) -> Any:

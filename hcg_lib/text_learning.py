@@ -81,9 +81,10 @@ def learn_text(
     Returns
     -------
     parameters, v, batch_tokens, train_tokens, documents, source, data, seconds_training; entropy of single tokens in
-    nats; distances, and of the whole training part norm, norm_low, norm_high (‖C‖); of held-out strings, as many as
-    samples, control, control_low, control_high (overlap) and control_length with its interval; chance_longest: mean and
-    95 % quantile of the longest span that held-out strings share with what is trained on; span_lengths.
+    nats; distances, as far as the text shows correlations, and of the whole training part norm, norm_low, norm_high
+    (‖C‖); of held-out strings, as many as samples, control, control_low, control_high (overlap) and control_length with
+    its interval; chance_longest: mean and 95 % quantile of the longest span that held-out strings share with what is
+    trained on; span_lengths.
 
     For every stage, as lists stage_…: step, seen (tokens), epochs; bound, bound_se (held out, nats a token) and
     bound_train; spans and spans_se (loss of hidden spans, by length); norm, norm_low, norm_high, norm_floor (of
@@ -152,8 +153,8 @@ class _Judge:
     def __init__(self, data: TextData, d: int, samples: int, T: int, first: int, excerpts: int, seed: int):
         self.data, self.d, self.samples, self.T = data, d, samples, check_integer("T", T, 1)
         self.first, self.excerpts, self.seed = first, excerpts, seed
-        self.distances = default_distances(3 * d // 4, DISTANCES)
-        self.reference = Reference(data.reference, data.v, self.distances)
+        self.reference = Reference(data.reference, data.v, default_distances(3 * d // 4, DISTANCES))
+        self.distances = self.reference.distances
         chosen = _some(len(data.held), samples, seed)
         self.control = self.reference.overlap(data.held[chosen], data.held_label[chosen])
         longest = longest_copied(data.held[_some(len(data.held), PROBES, seed)], data.documents)

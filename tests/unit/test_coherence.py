@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hcg_lib.coherence import Overlap, Reference, coherence_length
 from hcg_lib.copying import longest_copied
+from hcg_lib.correlations import TokenCorrelations
 
 T = np.array([1, 2, 4, 8, 16, 32])
 
@@ -103,6 +104,21 @@ def test_intervals_cover():
     assert np.mean(hits) > 0.85
 
 
+def test_distances_end_where_the_real_text_shows_nothing():
+    """Beyond the memory of a short text there is nothing to divide by: the overlap stays a number of order 1."""
+    documents = list(chain(12, 60, 0.3, 8))
+    asked = np.arange(1, 50)
+    squared = TokenCorrelations(2, asked, groups=12).update(documents).estimate().squared
+    reach = int(np.argmin(squared > 0))
+    assert 2 < reach < len(asked)
+    reference = Reference(documents, 2, asked)
+    assert reference.distances.tolist() == reference.curve.distances.tolist() == asked[:reach].tolist()
+    assert (reference.curve.squared > 0).all()
+    found = reference.overlap(chain(64, 60, 0.3, 9))
+    assert found.values.shape == (reach,)
+    assert found.length <= reach
+
+
 def test_overlap_interval_is_of_its_replicates():
     found = Overlap(T, np.ones(6), np.vstack([np.zeros(6), np.ones(6)]), confidence=0.5)
     np.testing.assert_allclose(found.interval, [[0.25] * 6, [0.75] * 6])
@@ -116,6 +132,7 @@ def test_overlap_interval_is_of_its_replicates():
         (lambda: coherence_length([2, 1], [1.0, 1.0]), "increasing distances"),
         (lambda: coherence_length([1, 2], [1.0, np.nan]), "overlap must hold finite numbers"),
         (lambda: coherence_length([1], [1.0], threshold=1.0), "threshold must be a finite number"),
+        (lambda: Reference([[1] * 9] * 6, 2, [2, 3]), "documents must show a correlation of tokens 2 apart"),
         (lambda: Reference([], 2, [1]), "needs pairs in at least 5 documents"),
         (lambda: Reference(list(chain(9, 20, 0.1, 0)), 2, [1]).overlap([[0, 3]]), "strings must hold symbols"),
         (lambda: Reference(list(chain(9, 20, 0.1, 0)), 2, [4]).overlap([[0, 1]]), "longer than the largest distance"),

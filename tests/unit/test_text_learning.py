@@ -69,7 +69,7 @@ def test_a_binary_file_of_ids_is_a_corpus(tmp_path, monkeypatch):
             return " ".join(map(str, ids))
 
     monkeypatch.setattr("hcg_lib.text_data.gpt2_tokenizer", Ids)
-    ids = np.random.default_rng(0).integers(600, size=4000).astype("<u2")
+    ids = np.random.default_rng(0).integers(600, size=2000).repeat(2).astype("<u2")
     ids[::500] = 50_256  # end of text
     ids.tofile(tmp_path / "own.bin")
     data = text_data(str(tmp_path / "own.bin"), tokens="gpt2", d=16)
