@@ -14,11 +14,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from hcg_lib._validate import check_integer
+from hcg_lib._validate import check_flag, check_integer
 from hcg_lib.checkpoints import write_checkpoint
 from hcg_lib.features import FeatureMaps, feature_network, pooled_features
 from hcg_lib.image_diffusion import NoiseGuessing, generate_images, noise_schedule
-from hcg_lib.images import Images, load_images
+from hcg_lib.images import Images, center_colors, load_images
 from hcg_lib.mmd import Reference
 from hcg_lib.neighbors import memory, nearest
 from hcg_lib.networks.images import ImageUNet
@@ -32,10 +32,7 @@ PIXELS = 65536  # the same in pixels, which are at hand
 MEMORY = -2  # the depth whose features nearest neighbors are looked for in
 CHANCE = 0.01  # share of held-out images that are called copies
 KERNELS = {"mmd": "polynomial", "bounded": "gaussian"}  # names of results, and kernels
-STAGED = (
-    *(f"{name}{end}" for name in KERNELS for end in ("", "_low", "_high")),
-    *("ratio", "copied", "pixel_ratio", "pixel_copied"),
-)
+STAGED = ("ratio", "copied", "pixel_ratio", "pixel_copied")
 TRACED = ("step", "seconds", "train", "validation")
 
 logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
@@ -66,6 +63,7 @@ def learn_images(
     resamples: int = 100,
     shown: int = 12,
     draws: int = VALIDATION,
+    centered: bool = False,
     checkpoints: str | Path | None = None,
 ) -> dict[str, Any]:
     """Train on P images at a constant learning rate; at stages generate images and compare them with held-out ones.
@@ -100,6 +98,8 @@ def learn_images(
         Images stored at each stage.
     draws
         Noisy images that the validation loss is the mean of, at least.
+    centered
+        Compare also after the mean color of every image was moved to middle gray (`center_colors`).
     checkpoints
         Folder of the checkpoint and of the weights of all stages: a killed run goes on from there.
 
@@ -107,7 +107,8 @@ def learn_images(
     -------
     names, receptive_field: of the depths, in pixels of the image; stage: steps (S,); mmd, mmd_low, mmd_high: (S, D);
     mmd_resampled: packed (S, R, D); mmd_real, mmd_low_real, mmd_high_real: (D,), of other held-out images; mmd_finer:
-    (D,) or empty; bounded, bounded_low, …: all of that with the Gaussian kernel; images: packed (S, shown, H, W, C);
+    (D,) or empty; bounded, bounded_low, …: all of that with the Gaussian kernel; centered, centered_low, …, if asked
+    for: the same, Gaussian, without mean colors; images: packed (S, shown, H, W, C);
     neighbors: packed training images nearest to the last of these; ratio, copied: (S,), see `memory`, in features of
     the last block but one, among the first 2048 training images; pixel_ratio, pixel_copied: the same in pixels, among
     the first 65,536; chance; trace_step, trace_seconds, trace_train, trace_validation; parameters; P_used; digest and
@@ -128,7 +129,7 @@ def learn_images(
     fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
     eyes = feature_network(network, enlarged).to(fabric.device)
     eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    judge = Judge(eyes, images, P, reference, resamples, seed, shown)
+    judge = Judge(eyes, images, P, reference, resamples, seed, shown, centered)
     shape, start = images.train.shape[1:], int(noise.integers(2**31))
     model, scheduler = ImageUNet(shape[-1], widths, depth, attended, weights), noise_schedule(schedule, T)
 
@@ -143,8 +144,9 @@ def learn_images(
             return {}
         if folder is not None:
             write_checkpoint(folder / f"stage-{step}.safetensors", evaluated.state_dict(), {"step": step})
-        last = judge.scores(judge.see(make(evaluated, finer))) if finer and step == steps else {}
-        return {**judge(make(evaluated, sampling_steps)), **{f"{name}_finer": last.get(name, []) for name in KERNELS}}
+        last = judge.scores(make(evaluated, finer)) if finer and step == steps else {}
+        finest = {f"{name}_finer": last.get(name, []) for name in judge.references}
+        return {**judge(make(evaluated, sampling_steps)), **finest}
 
     config = Config(
         *(steps, batch, learning_rate, "constant", min(50, steps // 4), "adamw"), ema=ema, per_octave=1, seed=seed
@@ -162,14 +164,16 @@ def learn_images(
         progress=False,
     )
     stages = [entry for entry in run.history if "mmd" in entry]
-    last, arrays = stages[-1], ("images", *(f"{name}_resampled" for name in KERNELS))
+    last, measures = stages[-1], tuple(judge.references)
+    staged = (*(f"{name}{end}" for name in measures for end in ("", "_low", "_high")), *STAGED)
+    arrays = ("images", *(f"{name}_resampled" for name in measures))
     return {
         "names": list(eyes.names),
         "receptive_field": [field * size / enlarged for field in eyes.receptive_fields()],
         "stage": [entry["step"] for entry in stages],
-        **{name: [entry[name] for entry in stages] for name in STAGED},
+        **{name: [entry[name] for entry in stages] for name in staged},
         **{name: pack_array(np.stack([unpack_array(entry[name]) for entry in stages])) for name in arrays},
-        **{name: last[name] for name in ("neighbors", *(f"{kernel}_finer" for kernel in KERNELS))},
+        **{name: last[name] for name in ("neighbors", *(f"{measure}_finer" for measure in measures))},
         **{f"{name}_real": value for name, value in judge.real.items() if not name.endswith("resampled")},
         "chance": CHANCE,
         **{f"trace_{name}": [entry[name] for entry in run.history] for name in TRACED},
@@ -188,17 +192,27 @@ class Judge:
     """
 
     def __init__(
-        self, eyes: FeatureMaps, images: Images, P: int, reference: int, resamples: int, seed: int, shown: int
+        self,
+        eyes: FeatureMaps,
+        images: Images,
+        P: int,
+        reference: int,
+        resamples: int,
+        seed: int,
+        shown: int,
+        centered: bool = False,
     ):
         self.eyes, self.shown, self.data = eyes, check_integer("shown", shown, 1), images.train[:P]
         size = min(check_integer("reference", reference, 2), len(images.held_out) // 2)
         if size < 2:
             raise ValueError(f"source must hold at least 4 images out, got {len(images.held_out)}")
         self.spare = max(len(images.held_out) - 2 * size, size)
-        held = images.held_out[size : 2 * size]
-        seen, features = self.see(images.held_out[:size]), self.see(held)
+        referred, held = images.held_out[:size], images.held_out[size : 2 * size]
+        seen, features = self.see(referred), self.see(held)
         self.references = {name: Reference(seen, resamples, seed, kernel) for name, kernel in KERNELS.items()}
-        self.real = self.scores(features)
+        if check_flag("centered", centered):
+            self.references["centered"] = Reference(self.see(center_colors(referred)), resamples, seed, "gaussian")
+        self.real = self.scores(held, features)
         self.near = self.data[:NEIGHBORS]
         self.near_features = self.deep(self.see(self.near))
         self.held_features, self.held = self.deep(features), held
@@ -209,11 +223,15 @@ class Judge:
     def deep(self, features: list[Array]) -> Array:
         return self.references["mmd"].standardized(features)[MEMORY]
 
-    def scores(self, features: list[Array]) -> dict[str, Any]:
-        """Discrepancies of features from the reference, by both kernels."""
+    def scores(self, pictures: Array, features: list[Array] | None = None) -> dict[str, Any]:
+        """Discrepancies of images, whose features are computed if not given, by all measures."""
         found: dict[str, Any] = {}
+        views = {False: self.see(pictures) if features is None else features}
         for name, reference in self.references.items():
-            score = reference.compare(features)
+            centered = name == "centered"
+            if centered not in views:
+                views[centered] = self.see(center_colors(pictures))
+            score = reference.compare(views[centered])
             found |= {
                 name: score.squared.tolist(),
                 f"{name}_low": score.low.tolist(),
@@ -229,7 +247,7 @@ class Judge:
         by_pixel = memory(_flat(made), _flat(self.held), _flat(self.data[:PIXELS]), CHANCE)
         rows = nearest(deep[: max(2, self.shown)], self.near_features)[1][: self.shown]
         return {
-            **self.scores(features),
+            **self.scores(made, features),
             "ratio": by_feature.ratio,
             "copied": by_feature.copied,
             "pixel_ratio": by_pixel.ratio,

@@ -30,6 +30,7 @@ LONG_SIDE = 1280  # pixels that photographs are shrunk to: at full size JPEG's b
 FLAT = 12.0  # standard deviation of a patch's brightness below which it is sky or fog
 HELD_OUT = 0.2  # share of a user's images that is held out
 LEAST = 20  # images
+GRAY = 128  # middle gray
 PLASMA = (  # the wallpapers of Plasma that are photographs
     *("FallenLeaf", "Path", "DarkestHour", "Volna", "summer_1am", "EveningGlow"),
     *("Grey", "Kite", "ColorfulCups", "OneStandsOut", "ColdRipple", "BytheWater"),
@@ -147,6 +148,19 @@ def cut(image: Array, size: int) -> Array:
     H, W = (side // size for side in image.shape[:2])
     blocks = image[: H * size, : W * size].reshape(H, size, W, size, -1)
     return blocks.swapaxes(1, 2).reshape(H * W, size, size, -1)
+
+
+def center_colors(images: Array) -> Array:
+    """Return images (N, H, W, C) whose mean in every channel is middle gray; what leaves 0 … 255 is cut off.
+
+    The mean of an image is the largest scale that there is, and any feature averaged over the image contains it.
+
+    >>> center_colors(np.array([[[[0], [10]]]], np.uint8)).ravel().tolist()
+    [123, 133]
+    """
+    values = check_images("images", images).astype(np.float32)
+    values += np.float32(GRAY) - values.mean((1, 2), keepdims=True)
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def _open(path: Path, reduce_to: int | None = None) -> Array:

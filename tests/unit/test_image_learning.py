@@ -5,7 +5,9 @@ import pytest
 
 from hcg_lib import image_learning
 from hcg_lib.checkpoints import read_checkpoint
+from hcg_lib.features import EfficientNetLite
 from hcg_lib.image_learning import learn_images
+from hcg_lib.images import center_colors, load_images
 from hcg_lib.packing import unpack_array
 
 QUICK = {
@@ -38,6 +40,23 @@ def test_a_point_has_the_shapes_it_says(point):
     assert np.max(point["bounded"]) < 2
 
 
+def test_centered_images_are_measured_beside_the_others(point):
+    """One more measure, and nothing else changes; moving the mean color away makes a cast of color invisible."""
+    both = learn_images(**QUICK, centered=True)
+    assert same({name: both[name] for name in point}, point)
+    S, D = len(both["stage"]), len(both["names"])
+    assert unpack_array(both["centered_resampled"]).shape == (S, 10, D)
+    assert np.shape(both["centered_high"]) == (S, D)
+    assert len(both["centered_real"]) == D
+    images = load_images("fashion-slice", 32, 0)
+    judge = image_learning.Judge(EfficientNetLite("random", 32), images, 32, 64, 5, 0, 2, centered=True)
+    dim = center_colors(images.held_out[64:128]) // 2 + 32
+    cast = judge.scores(dim + np.uint8(60))
+    plain = judge.scores(dim)
+    assert np.max(np.abs(np.subtract(cast["centered"], plain["centered"]))) < 1e-3
+    assert np.max(np.abs(np.subtract(cast["bounded"], plain["bounded"]))) > 0.1
+
+
 def test_same_seed_same_point_and_another_seed_another(point):
     assert same(point, learn_images(**QUICK))
     assert not same(point, learn_images(**QUICK, seed=1))
@@ -67,9 +86,6 @@ def test_a_killed_point_goes_on(point, tmp_path, monkeypatch):
 
 def test_copies_are_seen():
     """Generated images that are training images, by construction."""
-    from hcg_lib.features import EfficientNetLite
-    from hcg_lib.images import load_images
-
     images = load_images("fashion-slice")
     judge = image_learning.Judge(EfficientNetLite("random", 32), images, 32, 64, 5, 0, 2)
     copies, fresh = judge(images.train[:32]), judge(images.train[200:300])
@@ -89,6 +105,7 @@ def test_copies_are_seen():
         ({"network": "vgg"}, "name must be one of 'efficientnet-lite0', 'random'"),
         ({"schedule": "square"}, "name must be one of 'cosine', 'linear'"),
         ({"samples": 0}, "number must be an integer >= 1"),
+        ({"centered": "no"}, "centered must be True or False"),
         ({"reference": 1}, "reference must be an integer >= 2"),
         ({"widths": [8, 12]}, "widths must be multiples of 8"),
     ],
