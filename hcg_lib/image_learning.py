@@ -63,7 +63,7 @@ def learn_images(
     resamples: int = 100,
     shown: int = 12,
     draws: int = VALIDATION,
-    centered: bool = False,
+    center: bool = False,
     checkpoints: str | Path | None = None,
 ) -> dict[str, Any]:
     """Train on P images at a constant learning rate; at stages generate images and compare them with held-out ones.
@@ -98,7 +98,7 @@ def learn_images(
         Images stored at each stage.
     draws
         Noisy images that the validation loss is the mean of, at least.
-    centered
+    center
         Compare also after the mean color of every image was moved to middle gray (`center_colors`).
     checkpoints
         Folder of the checkpoint and of the weights of all stages: a killed run goes on from there.
@@ -129,7 +129,7 @@ def learn_images(
     fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
     eyes = feature_network(network, enlarged).to(fabric.device)
     eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    judge = Judge(eyes, images, P, reference, resamples, seed, shown, centered)
+    judge = Judge(eyes, images, P, reference, resamples, seed, shown, center)
     shape, start = images.train.shape[1:], int(noise.integers(2**31))
     model, scheduler = ImageUNet(shape[-1], widths, depth, attended, weights), noise_schedule(schedule, T)
 
@@ -200,7 +200,7 @@ class Judge:
         resamples: int,
         seed: int,
         shown: int,
-        centered: bool = False,
+        center: bool = False,
     ):
         self.eyes, self.shown, self.data = eyes, check_integer("shown", shown, 1), images.train[:P]
         size = min(check_integer("reference", reference, 2), len(images.held_out) // 2)
@@ -210,7 +210,7 @@ class Judge:
         referred, held = images.held_out[:size], images.held_out[size : 2 * size]
         seen, features = self.see(referred), self.see(held)
         self.references = {name: Reference(seen, resamples, seed, kernel) for name, kernel in KERNELS.items()}
-        if check_flag("centered", centered):
+        if check_flag("center", center):
             self.references["centered"] = Reference(self.see(center_colors(referred)), resamples, seed, "gaussian")
         self.real = self.scores(held, features)
         self.near = self.data[:NEIGHBORS]

@@ -143,11 +143,11 @@ def test_stored_corpora_show_plateau_order_and_layout():
 def test_stored_runs_grow_from_short_distance_outward():
     """What the published page says of the model that writes."""
     points = [json.loads(line) for line in STORE.with_name("text_learning.jsonl").read_text("utf8").splitlines()]
-    result = next(p["result"] for p in points if p["config"]["steps"] == 4096)
-    assert len(result["stage_step"]) >= 7
+    result = next(p["result"] for p in points if p["config"]["steps"] == 16384)
+    assert len(result["stage_step"]) >= 9
     length, draws = np.array(result["stage_length"]), np.array(result["stage_length_draws"])
     assert length[0] == 0
-    assert length[-1] > 3
+    assert length[-1] > 4
     assert not any(np.quantile(b - a, 0.975) < 0 for a, b in pairwise(draws))
     assert result["stage_bound"][-1] < 0.75 * result["entropy"]
     overlap = np.array(result["stage_overlap"])

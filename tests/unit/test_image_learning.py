@@ -42,14 +42,14 @@ def test_a_point_has_the_shapes_it_says(point):
 
 def test_centered_images_are_measured_beside_the_others(point):
     """One more measure, and nothing else changes; moving the mean color away makes a cast of color invisible."""
-    both = learn_images(**QUICK, centered=True)
+    both = learn_images(**QUICK, center=True)
     assert same({name: both[name] for name in point}, point)
     S, D = len(both["stage"]), len(both["names"])
     assert unpack_array(both["centered_resampled"]).shape == (S, 10, D)
     assert np.shape(both["centered_high"]) == (S, D)
     assert len(both["centered_real"]) == D
     images = load_images("fashion-slice", 32, 0)
-    judge = image_learning.Judge(EfficientNetLite("random", 32), images, 32, 64, 5, 0, 2, centered=True)
+    judge = image_learning.Judge(EfficientNetLite("random", 32), images, 32, 64, 5, 0, 2, center=True)
     dim = center_colors(images.held_out[64:128]) // 2 + 32
     cast = judge.scores(dim + np.uint8(60))
     plain = judge.scores(dim)
@@ -105,7 +105,7 @@ def test_copies_are_seen():
         ({"network": "vgg"}, "name must be one of 'efficientnet-lite0', 'random'"),
         ({"schedule": "square"}, "name must be one of 'cosine', 'linear'"),
         ({"samples": 0}, "number must be an integer >= 1"),
-        ({"centered": "no"}, "centered must be True or False"),
+        ({"center": "no"}, "center must be True or False"),
         ({"reference": 1}, "reference must be an integer >= 2"),
         ({"widths": [8, 12]}, "widths must be multiples of 8"),
     ],
