@@ -33,6 +33,12 @@ def test_depth_measures_scale_even_with_untrained_weights(value):
     assert value["images_scale_polynomial"] > 0 or value["images_scale_gaussian"] > 0
 
 
+def test_second_set_is_judged_with_and_without_mean_colors(value):
+    assert value["images_second_steps"] == 8
+    for measure in ("bounded", "centered"):
+        assert "by chance" in value[f"images_{measure}_half"]
+
+
 # ---- images of the user's own ----------------------------------------------------------------------------------
 
 
@@ -58,10 +64,12 @@ def test_images_of_the_users_own(kind, tmp_path):
         for number, image in enumerate(made):
             Image.fromarray(image).save(source / f"{number}.png")
     small = {"steps": 8, "size_steps": 8, "first": 8, "sizes": "8", "samples": 8, "sampling_steps": 2, "enlarged": 32}
+    small["second"] = ""
     run = execute.plan("images", "smoke", {"source": str(source), "size": 16, **small}, tmp_path / "out.ipynb")
     found = execute.glued(execute.execute(run))
     assert found["images_P"] == 48
     assert found["images_side"] == 16
+    assert found["images_centered_tenth"] == "not measured"
 
 
 def test_images_that_cannot_be_used_stop_the_chapter_with_a_sentence(tmp_path):
