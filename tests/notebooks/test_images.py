@@ -148,3 +148,16 @@ def test_published_run_on_few_images_copies_them_and_loses_the_others():
     assert few["pixel_copied"][-1] > 0.5
     assert few["ratio"][-1] < 1 < many["ratio"][-1]
     assert few["trace_validation"][-1] > 3 * many["trace_validation"][-2]
+
+
+def test_published_photographs_order_depths_once_their_mean_colors_are_gone():
+    for seed in (0, 1):
+        point = published("images", source="photos", P=0, seed=seed, center=True, shown=6)
+        half = {
+            measure: order_of_depths(point["stage"], point[measure], unpack_array(point[f"{measure}_resampled"]), 0.5)
+            for measure in ("bounded", "centered")
+        }
+        assert half["centered"].correlation_low > 0.5
+        assert half["centered"].chance < 0.05
+        assert half["bounded"].correlation_high < 0.5
+        assert np.isfinite(half["centered"].time).all()
