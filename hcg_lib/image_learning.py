@@ -226,12 +226,10 @@ class Judge:
     def scores(self, pictures: Array, features: list[Array] | None = None) -> dict[str, Any]:
         """Discrepancies of images, whose features are computed if not given, by all measures."""
         found: dict[str, Any] = {}
-        views = {False: self.see(pictures) if features is None else features}
+        plain = self.see(pictures) if features is None else features
+        centered = self.see(center_colors(pictures)) if "centered" in self.references else []
         for name, reference in self.references.items():
-            centered = name == "centered"
-            if centered not in views:
-                views[centered] = self.see(center_colors(pictures))
-            score = reference.compare(views[centered])
+            score = reference.compare(centered if name == "centered" else plain)
             found |= {
                 name: score.squared.tolist(),
                 f"{name}_low": score.low.tolist(),

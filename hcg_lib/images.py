@@ -108,11 +108,7 @@ def check_images(name: str, images: Any) -> UInt8[Array, "N H W C"]:
     >>> check_images("images", np.eye(4, dtype=np.uint8)[None, :, :, None]).shape
     (1, 4, 4, 1)
     """
-    array = as_array(name, images)
-    if array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size:
-        raise ValueError(f"{name} must have shape (N, H, W, 1) or (N, H, W, 3) and hold an image, got {array.shape}")
-    if array.dtype != np.uint8:
-        raise ValueError(f"{name} must hold integers of dtype uint8, 0 … 255, got {array.dtype}")
+    array = _check_pixels(name, images)
     flat = (array == array[:, :1, :1]).all((1, 2, 3))
     if flat.any():
         first = int(flat.argmax())
@@ -120,6 +116,16 @@ def check_images(name: str, images: Any) -> UInt8[Array, "N H W C"]:
             f"{name} must hold images of more than one color, got {int(flat.sum())} of {len(array)} without any "
             f"structure; the first is number {first}, {array[first, 0, 0].tolist()} everywhere"
         )
+    return array
+
+
+def _check_pixels(name: str, images: Any) -> Array:
+    """Return uint8 (N, H, W, C), or raise a ValueError."""
+    array = as_array(name, images)
+    if array.ndim != 4 or array.shape[-1] not in (1, 3) or not array.size:
+        raise ValueError(f"{name} must have shape (N, H, W, 1) or (N, H, W, 3) and hold an image, got {array.shape}")
+    if array.dtype != np.uint8:
+        raise ValueError(f"{name} must hold integers of dtype uint8, 0 … 255, got {array.dtype}")
     return array
 
 
@@ -158,7 +164,7 @@ def center_colors(images: Array) -> Array:
     >>> center_colors(np.array([[[[0], [10]]]], np.uint8)).ravel().tolist()
     [123, 133]
     """
-    values = check_images("images", images).astype(np.float32)
+    values = _check_pixels("images", images).astype(np.float32)
     values += np.float32(GRAY) - values.mean((1, 2), keepdims=True)
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 

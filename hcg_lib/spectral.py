@@ -19,7 +19,6 @@ one power of m less than with single symbols of the sibling as targets, at every
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from hcg_lib._random import seeds
 from hcg_lib._validate import check_instance, check_integer, iterate
 from hcg_lib.clustering import BATCH, cluster_tuples, look_up, matched_accuracy, parent_table
 from hcg_lib.grammar import RandomHierarchyModel
-from hcg_lib.tuples import MOST_TUPLES, Context, TupleStatistics
+from hcg_lib.tuples import MOST_TUPLES, Context, TupleStatistics, check_tuples
 
 Array = np.ndarray
 
@@ -49,10 +48,9 @@ def sibling_statistics(symbols: Any, v: int, s: int) -> TupleStatistics:
     [[0, 0, 0, 1], [0, 0, 0, 0]]
     """
     v, s = check_integer("v", v, 2), check_integer("s", s, 2)
-    if s * math.log2(v) > math.log2(MOST_TUPLES):
-        raise ValueError(f"v must keep v**s <= {MOST_TUPLES} tuples, got v={v} with s={s}")
-    statistics = TupleStatistics(v, s, v**s)
-    codes = np.arange(v**s).reshape((v,) * s)
+    tuples = check_tuples(v, s)
+    statistics = TupleStatistics(v, s, tuples)
+    codes = np.arange(tuples).reshape((v,) * s)
     for batch in [symbols] if isinstance(symbols, np.ndarray) else iterate("symbols", symbols, "an array or batches"):
         statistics.update(batch, look_up(codes, batch))
     return statistics

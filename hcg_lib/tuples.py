@@ -41,6 +41,17 @@ class Context:
     weights: Array
 
 
+def check_tuples(v: int, s: int) -> int:
+    """Return v**s, or raise a ValueError if a table of so many tuples is more than memory holds.
+
+    >>> check_tuples(16, 2)
+    256
+    """
+    if s * math.log2(v) > math.log2(MOST_TUPLES):
+        raise ValueError(f"v must keep v**s <= {MOST_TUPLES} tuples, got v={v} with s={s}")
+    return v**s
+
+
 class TupleStatistics:
     """Additive counts of s-tuples of symbols against target symbols in their context.
 
@@ -82,12 +93,11 @@ class TupleStatistics:
         self.distance = check_integer("distance", distance, 1, limit=DEEPEST)
         self.family = None if family is None else check_integer("family", family, 0)
         self.positions = None if positions is None else check_counts("positions", positions, 0)
-        if self.s * math.log2(self.v) > math.log2(MOST_TUPLES):
-            raise ValueError(f"v must keep v**s <= {MOST_TUPLES} tuples, got v={v} with s={s}")
+        tuples = check_tuples(self.v, self.s)
         self.n_strings = 0
         self.counts = np.zeros((0, 0, 0, self.n_targets), np.int64)
         self._codes = np.empty(0, np.int64)  # sorted; row of `counts` = place in this list
-        self._row = np.full(self.v**self.s, -1, np.int32)
+        self._row = np.full(tuples, -1, np.int32)
 
     # ---- counting -------------------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ def test_centered_images_are_measured_beside_the_others(point):
     images = load_images("fashion-slice", 32, 0)
     judge = image_learning.Judge(EfficientNetLite("random", 32), images, 32, 64, 5, 0, 2, center=True)
     dim = center_colors(images.held_out[64:128]) // 2 + 32
+    assert (center_colors(np.full((1, 4, 4, 3), 9, np.uint8)) == 128).all()  # models do paint images of one color
     cast = judge.scores(dim + np.uint8(60))
     plain = judge.scores(dim)
     assert np.max(np.abs(np.subtract(cast["centered"], plain["centered"]))) < 1e-3
