@@ -54,6 +54,7 @@ def learn(
     T: int = 100,
     samples: int = 2048,
     traced: int = 0,
+    per_octave: int = 4,
 ) -> dict[str, Any]:
     """Train on P strings, keep the weights of least validation loss, and measure what they generate.
 
@@ -73,6 +74,8 @@ def learn(
         Strings generated for the final measurement, at least 32.
     traced
         Strings generated at every evaluation along the way; 0 for none.
+    per_octave
+        Evaluations while the step doubles.
 
     Returns
     -------
@@ -102,7 +105,9 @@ def learn(
     data, held_out = strings[:P], strings[P:]
     process = UniformProcess(power_signal(T), v)
     model = _build(network, g, width, process, weights)
-    config = Config(steps, batch, learning_rate, decay=decay, ema=ema, per_octave=4, patience=patience, seed=grammar)
+    config = Config(
+        steps, batch, learning_rate, decay=decay, ema=ema, per_octave=per_octave, patience=patience, seed=grammar
+    )
     fabric = Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
     denoiser = LearnedDenoiser(model, process, half=precision == "bf16-mixed")
     other, clean = g.sample(samples, fresh), g.sample(HELD_OUT, fresh)
