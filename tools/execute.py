@@ -44,6 +44,8 @@ PROFILES = BOOK / "profiles.yml"
 CONSTRAINTS = ROOT / "constraints.txt"
 RECORD = "application/papermill.record/text/plain"
 VIEW = "application/vnd.jupyter.widget-view+json"
+# The half million objects of the chapters' libraries stay to the end: look at them seldom, and not again on leaving.
+SELDOM = ["__import__('gc').set_threshold(50_000, 20, 50)", "__import__('atexit').register(__import__('gc').freeze)"]
 Scalar = bool | int | float | str | None
 
 
@@ -237,7 +239,7 @@ def execute(run: Run) -> NotebookNode:
     partial = run.target.with_suffix(".failed.ipynb")
     started = time.perf_counter()
     try:
-        with kernel_sockets() as config:
+        with kernel_settings() as config:
             notebook = papermill.execute_notebook(
                 notebook,
                 str(partial),
@@ -262,11 +264,16 @@ def execute(run: Run) -> NotebookNode:
 
 
 @contextlib.contextmanager
-def kernel_sockets() -> Iterator[Config]:
-    """Settings to talk to the kernel through files of its own: no ports, no races, no warning of open ones."""
+def kernel_settings() -> Iterator[Config]:
+    """Settings of the kernel: little garbage collection, and files of its own to talk through.
+
+    With files there are no ports, no races and no warning of open ones.
+    """
+    lines = [f"--IPKernelApp.exec_lines={line}" for line in SELDOM]
     with tempfile.TemporaryDirectory(prefix="hcg-") as folder:
         local = os.name == "posix" and len(folder) < 80  # longer paths make no sockets
-        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}} if local else {})
+        sockets = {"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}} if local else {}
+        yield Config({"NotebookClient": {"extra_arguments": lines}, **sockets})
 
 
 def is_progress_bar(output: NotebookNode) -> bool:
