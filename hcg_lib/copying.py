@@ -52,9 +52,13 @@ def longest_copied(strings: Any, documents: Sequence[Any]) -> Array:
     longest = np.zeros(len(x), np.int64)
     first = min(START, x.shape[1])
     alive, places = _survivors(x, first, code, text, everywhere)
-    for row in np.flatnonzero(~alive):  # rare: strings of which not even a short span occurs
-        longest[row] = _bisect(x[row : row + 1], first, code, text, everywhere)
-    rows = np.flatnonzero(alive)
+    rows, short = np.flatnonzero(alive), np.flatnonzero(~alive)
+    for length in range(first - 1, 0, -1):  # strings of which not even a span of the first length occurs
+        if not len(short):
+            break
+        found, _ = _survivors(x[short], length, code, text, everywhere)
+        longest[short[found]] = length
+        short = short[~found]
     longest[rows] = first
     for length in range(first + 1, x.shape[1] + 1):
         alive, places = _survivors(x[rows], length, code, text, places)
@@ -63,18 +67,6 @@ def longest_copied(strings: Any, documents: Sequence[Any]) -> Array:
             break
         longest[rows] = length
     return longest
-
-
-def _bisect(x: Array, high: int, code: Array, text: Array, places: Array) -> int:
-    """The longest span of one string that is shorter than `high`."""
-    low, high = 0, high - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _survivors(x, middle, code, text, places)[0][0]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _survivors(x: Array, length: int, code: Array, text: Array, places: Array) -> tuple[Array, Array]:
