@@ -51,3 +51,12 @@ def test_nothing_is_cut_off_on_a_phone(server, visit, name):
         .map((node) => node.outerHTML.slice(0, 120));
     }""")
     assert cut == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_claims_and_their_verdicts_are_read_on_a_phone_without_scrolling(server, visit, name):
+    page = visit(f"{server}/{name}", width=390)
+    hidden = page.evaluate("""() => [...document.querySelectorAll("div.admonition.verdict td")]
+      .filter((cell) => !(cell.getBoundingClientRect().right <= 390 && cell.scrollWidth <= cell.clientWidth))
+      .map((cell) => cell.textContent)""")
+    assert hidden == []
