@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import textwrap
+import time
 import zipfile
 from dataclasses import replace
 
@@ -177,8 +178,9 @@ def test_cache_that_cannot_be_made(stage, tmp_path):
         fetch("toy", tmp_path / "file")
 
 
-def test_two_processes_at_once_download_once(stage):
-    stage.client("sleep 0.7; cp {served} toy-1.0.0.tgz")
+def test_two_processes_at_once_download_once(stage, tmp_path):
+    go = stage.tools / "go"  # the first download ends only when the second process has said that it waits
+    stage.client(f"while [ ! -e {go} ]; do sleep 0.05; done; cp {{served}} toy-1.0.0.tgz")
     code = textwrap.dedent(f"""
         from hcg_lib.fetch import SOURCES, fetch
         from hcg_lib.sources import Source
@@ -186,10 +188,18 @@ def test_two_processes_at_once_download_once(stage):
         print((fetch("toy", {str(stage.cache)!r}) / "a.txt").read_text())
     """)
     start = [sys.executable, "-c", code]
-    both = [subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    answers = [process.communicate(timeout=60) for process in both]
-    assert [out.strip() for out, _ in answers] == ["first", "first"]
-    assert sorted("waiting for it" in error for _, error in answers) == [False, True]
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    both = []
+    for log in logs:
+        with log.open("w") as told:
+            both.append(subprocess.Popen(start, stdout=subprocess.PIPE, stderr=told, text=True))
+    deadline = time.monotonic() + 60
+    while not any("waiting for it" in log.read_text() for log in logs) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    go.touch()
+    answers = [process.communicate(timeout=60)[0].strip() for process in both]
+    assert answers == ["first", "first"]
+    assert sorted("waiting for it" in log.read_text() for log in logs) == [False, True]
     assert stage.calls == 1
 
 
