@@ -1,12 +1,16 @@
-"""Threads for compiled kernels: they release the interpreter, so a plain thread pool is enough."""
+"""Threads for compiled kernels, which release the interpreter: a plain pool is enough. And one thread for small work."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 
@@ -35,3 +39,19 @@ def map_slices(function: Callable[[slice], Result], size: int, least: int = 1 <<
         return [function(slices[0])]
     with ThreadPoolExecutor(parts) as pool:
         return list(pool.map(function, slices))
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Keep the libraries underneath (BLAS, OpenMP) to one thread within a block.
+
+    >>> with one_thread():
+    ...     {pool["num_threads"] for pool in _pools().info()} <= {1}
+    True
+    """
+    return _pools().limit(limits=1)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """The thread pools of the process; to search for them takes longer than to cluster a small table."""
+    return ThreadpoolController()

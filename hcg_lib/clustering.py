@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,8 @@ from jaxtyping import Int
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
-from threadpoolctl import ThreadpoolController
 
+from hcg_lib._parallel import one_thread
 from hcg_lib._random import generator, seeds
 from hcg_lib._validate import (
     as_array,
@@ -99,14 +99,8 @@ def cluster_tuples(context: Context, k: int, seed: Any, restarts: int = 10) -> I
         return np.arange(len(context.vectors))
     state = int(generator(seed).integers(2**31))
     model = KMeans(k, n_init=restarts, random_state=state)
-    with _pools().limit(limits=1):  # a few hundred vectors: threads would only wait for each other
+    with one_thread():  # a few hundred vectors: threads would only wait for each other
         return model.fit_predict(context.vectors, sample_weight=context.weights)
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    """The thread pools of the process; to find them takes longer than to cluster a small table."""
-    return ThreadpoolController()
 
 
 def cluster_levels(
