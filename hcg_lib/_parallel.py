@@ -1,4 +1,4 @@
-"""Threads for compiled kernels, which release the interpreter: a plain pool is enough. And one thread for small work."""
+"""Threads for compiled kernels, which release the interpreter: a plain pool is enough. One thread for small work."""
 
 from __future__ import annotations
 
